@@ -15,17 +15,21 @@ void pack_i64(struct buf *buf, int64_t value);
 void pack_bool(struct buf *buf, bool value);
 void pack_bin(struct buf *buf, struct bytes value);
 
-/* Reading: a cursor that decodes in place, without allocation. The first malformed or mistyped item
- * sets `failed`; every read after that returns 0, false or empty. Nesting is bounded by the callers'
- * own structure and, for skipped values, by PACK_DEPTH_MAX. */
+/* Reading: msgpack-c parses the whole body once, into memory of an arena; the cursor then walks what
+ * it found, depth first. Strings point into the input. The first malformed or mistyped item sets
+ * `failed`; every read after that returns 0, false or empty. A body nested deeper than PACK_DEPTH_MAX
+ * fails. What is allocated is at most 64 bytes per byte of input, so that a small frame stays small. */
 enum { PACK_DEPTH_MAX = 16 };
 
+struct unpack_token;
+
 struct unpack {
-    const uint8_t *at, *end;
+    const struct unpack_token *at, *end;
     bool failed;
 };
 
-struct unpack unpack_of(struct bytes bytes);
+/* Parse all of `bytes`, which must be exactly one msgpack value. */
+struct unpack unpack_of(struct bytes bytes, struct arena *arena);
 /* The announced count, never more than the bytes that are left (so loops over it are bounded). */
 uint32_t unpack_map(struct unpack *unpack);
 uint32_t unpack_array(struct unpack *unpack);
