@@ -1,7 +1,7 @@
 /* base/arena.h - memory that is freed all at once.
  *
  * A step arena is reset before every node_step; a request arena is released when its request ends.
- * Blocks grow from `block_size` on; reset keeps the first block, so that a steady state allocates
+ * Blocks grow from `block_size` on; reset keeps the newest block, so that a steady state allocates
  * nothing. */
 #pragma once
 
@@ -14,7 +14,7 @@ struct arena {
     struct arena_block *blocks; /* Newest first. */
     uint8_t *at, *end;          /* Free part of the newest block. */
     size_t block_size;
-    size_t used;                /* Bytes handed out since the last reset. */
+    size_t used; /* Bytes handed out since the last reset. */
 };
 
 /* `block_size` in bytes: the size of the first block, allocated at the first use. */

@@ -17,7 +17,8 @@
 #define NORETURN __attribute__((noreturn))
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member)                                                        \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
@@ -29,7 +30,8 @@
 #define MAYBE(condition) ((void)sizeof(condition))
 
 /* Print the broken condition with its place on standard error and abort. */
-NORETURN void assert_failed(const char *condition, const char *file, int line, const char *function);
+NORETURN void assert_failed(const char *condition, const char *file, int line,
+                            const char *function);
 
 /* Return `size` bytes, uninitialised; `size` may be 0. Abort when there is no memory. */
 void *mem_alloc(size_t size);

@@ -100,7 +100,7 @@ uint8_t *buf_reserve(struct buf *buf, size_t size)
         buf->data = mem_resize(buf->data, buf->capacity);
     }
     buf->size = needed;
-    return buf->data + needed - size;
+    return size > 0 ? buf->data + needed - size : buf->data;
 }
 
 enum err buf_append(struct buf *buf, const void *data, size_t size)

@@ -4,7 +4,8 @@ const char *err_text(enum err err)
 {
     switch (err) {
 #define X(name, text)                                                                              \
-    case name: return text;
+    case name:                                                                                     \
+        return text;
         ERR_LIST(X)
 #undef X
     }

@@ -4,9 +4,9 @@
 #include "base/base.h"
 
 struct heap_item {
-    uint64_t key;     /* Smallest first; equal keys in order of insertion. */
-    uint64_t order;   /* Set by heap_insert. */
-    size_t place;     /* 1-based index in the heap; 0 while in none. */
+    uint64_t key;   /* Smallest first; equal keys in order of insertion. */
+    uint64_t order; /* Set by heap_insert. */
+    size_t place;   /* 1-based index in the heap; 0 while in none. */
 };
 
 struct heap {

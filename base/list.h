@@ -43,7 +43,8 @@ static inline void list_remove(struct list *item)
     list_init(item);
 }
 
-#define LIST_FOR(item, head) for (struct list *item = (head)->next; item != (head); item = item->next)
+#define LIST_FOR(item, head)                                                                       \
+    for (struct list *item = (head)->next; item != (head); item = item->next)
 /* The body may remove `item`. */
 #define LIST_FOR_SAFE(item, after, head)                                                           \
     for (struct list *item = (head)->next, *after = item->next; item != (head);                    \

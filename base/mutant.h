@@ -66,7 +66,7 @@ enum mutant {
 #define X(name, hazard, words) MUTANT_##name,
     MUTANT_LIST(X)
 #undef X
-    MUTANTS_END,
+        MUTANTS_END,
 };
 
 #ifdef RINGFORT_MUTANTS

@@ -55,7 +55,15 @@ void pack_bin(struct buf *buf, struct bytes value)
 /* -- Reading: msgpack-c's own parser, with callbacks that write one token per value into an array. A
  * container's token comes before those of its items. Nothing is allocated by an announced length. */
 
-enum token_type { TOKEN_OTHER, TOKEN_UINT, TOKEN_NEGATIVE, TOKEN_BOOL, TOKEN_BIN, TOKEN_ARRAY, TOKEN_MAP };
+enum token_type {
+    TOKEN_OTHER,
+    TOKEN_UINT,
+    TOKEN_NEGATIVE,
+    TOKEN_BOOL,
+    TOKEN_BIN,
+    TOKEN_ARRAY,
+    TOKEN_MAP
+};
 
 struct unpack_token {
     union {
@@ -140,9 +148,8 @@ static int add_counted(struct token_list *list, enum token_type type, unsigned c
     {                                                                                              \
         (void)base;                                                                                \
         *object = 0;                                                                               \
-        return token_add(list, (struct unpack_token){.type = (kind),                               \
-                                                     .data = (const uint8_t *)at,                  \
-                                                     .size = size});                               \
+        return token_add(list, (struct unpack_token){                                              \
+                                   .type = (kind), .data = (const uint8_t *)at, .size = size});    \
     }
 
 CALLBACK_UNSIGNED(on_uint8, uint8_t)
@@ -248,8 +255,8 @@ uint64_t unpack_u64(struct unpack *unpack)
 
 int64_t unpack_i64(struct unpack *unpack)
 {
-    bool negative = !unpack->failed && unpack->at != unpack->end &&
-                    unpack->at->type == TOKEN_NEGATIVE;
+    bool negative =
+        !unpack->failed && unpack->at != unpack->end && unpack->at->type == TOKEN_NEGATIVE;
     const struct unpack_token *token = take(unpack, negative ? TOKEN_NEGATIVE : TOKEN_UINT);
 
     if (token == NULL || (!negative && token->number > INT64_MAX)) {

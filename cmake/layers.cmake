@@ -21,26 +21,25 @@ set(STORAGE_ROCKS_FILES ${STORAGE_FILES})
 list(FILTER STORAGE_ROCKS_FILES INCLUDE REGEX "/rocks[^/]*$")
 list(FILTER STORAGE_FILES EXCLUDE REGEX "/rocks[^/]*$")
 
-# The shell: everything that knows a socket, a file, a thread or the time.
-set(SHELL_NAMES log loop client peer disk http admin main demo server status config)
-list(JOIN SHELL_NAMES "|" SHELL_PATTERN)
-set(NODE_SHELL_FILES ${NODE_FILES})
-list(FILTER NODE_SHELL_FILES INCLUDE REGEX "/(${SHELL_PATTERN})(_[a-z_]+)?\\.c$")
+# The pure part of node/. Every other file there is shell: it knows a socket, a file, a thread or the time.
+set(NODE_PURE "/(node|core|wire|resp|session|command|options|metrics|info)(_[a-z0-9_]+)?\\.c$")
 set(NODE_PURE_FILES ${NODE_FILES})
-list(FILTER NODE_PURE_FILES EXCLUDE REGEX "/(${SHELL_PATTERN})(_[a-z_]+)?\\.c$")
+list(FILTER NODE_PURE_FILES INCLUDE REGEX ${NODE_PURE})
+set(NODE_SHELL_FILES ${NODE_FILES})
+list(FILTER NODE_SHELL_FILES EXCLUDE REGEX ${NODE_PURE})
 set(NODE_MAIN_FILES ${NODE_SHELL_FILES})
 list(FILTER NODE_MAIN_FILES INCLUDE REGEX "/main\\.c$")
 list(FILTER NODE_SHELL_FILES EXCLUDE REGEX "/main\\.c$")
 
-folder_library(rf_base FILES ${BASE_FILES}
-  LINK PkgConfig::XXHASH OpenSSL::Crypto ${MSGPACK_LIBRARY})
+set(BASE_LIBRARIES PkgConfig::XXHASH OpenSSL::Crypto ${MSGPACK_LIBRARY})
+folder_library(rf_base FILES ${BASE_FILES} LINK ${BASE_LIBRARIES})
 folder_library(rf_ring FILES ${RING_FILES} LINK rf_base)
 folder_library(rf_gossip FILES ${GOSSIP_FILES} LINK rf_base)
 folder_library(rf_storage_memory FILES ${STORAGE_FILES} LINK rf_base)
 folder_library(rf_storage_rocks FILES ${STORAGE_ROCKS_FILES}
   LINK rf_storage_memory rocksdb_static stdc++ m Threads::Threads ${CMAKE_DL_LIBS})
 folder_library(rf_quorum FILES ${QUORUM_FILES} LINK rf_ring rf_base)
-folder_library(rf_node_pure FILES ${NODE_PURE_FILES} LINK rf_quorum rf_ring rf_base)
+folder_library(rf_node_pure FILES ${NODE_PURE_FILES} LINK rf_quorum rf_gossip rf_ring rf_base)
 folder_library(rf_node FILES ${NODE_SHELL_FILES}
   LINK rf_node_pure rf_storage_rocks PkgConfig::UV PkgConfig::INIH PkgConfig::HIREDIS)
 

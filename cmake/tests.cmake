@@ -14,6 +14,20 @@ foreach(file ${UNIT_FILES})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 endforeach()
 
+# The simulator is production code and a model of the world in one program. ringfort-sim-mutants comes
+# from the same sources with the known bugs of base/mutant.h in them, to be switched on one by one.
+file(GLOB SIM_FILES CONFIGURE_DEPENDS tests/sim/*.c)
+set(SIM_MAIN ${SIM_FILES})
+list(FILTER SIM_MAIN INCLUDE REGEX "/(main|sim|sim_main)\\.c$")
+if(SIM_MAIN)
+  add_executable(ringfort-sim ${SIM_FILES})
+  target_link_libraries(ringfort-sim PRIVATE rf_testlib rf_node_pure rf_storage_memory m)
+  add_executable(ringfort-sim-mutants ${SIM_FILES} ${TESTLIB_FILES} ${STORAGE_FILES} ${NODE_PURE_FILES}
+                 ${QUORUM_FILES} ${GOSSIP_FILES} ${RING_FILES} ${BASE_FILES})
+  target_compile_definitions(ringfort-sim-mutants PRIVATE RINGFORT_MUTANTS)
+  target_link_libraries(ringfort-sim-mutants PRIVATE ${BASE_LIBRARIES} m)
+endif()
+
 foreach(folder sim fuzz transcripts bench e2e chaos)
   if(EXISTS ${CMAKE_SOURCE_DIR}/tests/${folder}/CMakeLists.txt)
     add_subdirectory(tests/${folder})
