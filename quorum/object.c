@@ -25,6 +25,23 @@ void object_init(struct object *object)
     *object = (struct object){0};
 }
 
+struct object object_clone(const struct object *object, struct arena *arena)
+{
+    struct object copy = *object;
+
+    copy.versions_capacity = object->versions_count + 2; /* Room for the write that follows. */
+    copy.residual_capacity = object->residual_count + 2;
+    copy.versions = ARENA_ARRAY(arena, struct version, copy.versions_capacity);
+    copy.residual = ARENA_ARRAY(arena, struct dot, copy.residual_capacity);
+    for (uint32_t i = 0; i < object->versions_count; i++) {
+        copy.versions[i] = object->versions[i];
+    }
+    for (uint32_t i = 0; i < object->residual_count; i++) {
+        copy.residual[i] = object->residual[i];
+    }
+    return copy;
+}
+
 const struct version *object_find(const struct object *object, struct dot dot)
 {
     for (uint32_t i = 0; i < object->versions_count; i++) {

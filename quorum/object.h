@@ -45,6 +45,8 @@ int version_compare_tag(const struct version *a, const struct version *b);
 bool version_is_gone(const struct version *version, int64_t wall_ms);
 
 void object_init(struct object *object);
+/* A copy that may be changed while the original stays readable; payloads are shared. */
+struct object object_clone(const struct object *object, struct arena *arena);
 const struct version *object_find(const struct object *object, struct dot dot);
 /* The version of highest tag, or NULL. */
 const struct version *object_top(const struct object *object);

@@ -40,12 +40,12 @@ bool partition_apply(struct partition *partition, struct object *object,
     if (known) {
         return false;
     }
-    if (!(tombstone && MUTANT(MUTANT_NO_TOMBSTONE))) {
+    if (!(tombstone && MUTANT(no_tombstone))) {
         (void)object_insert(object, &partition->clock, version, arena);
     }
     for (uint32_t i = 0; i < replaced_count; i++) {
         object_drop(object, replaced[i], arena);
-        if (MUTANT(MUTANT_REPLACED_INTO_CLOCK)) {
+        if (MUTANT(replaced_into_clock)) {
             (void)clock_add(&partition->clock, replaced[i]);
         }
     }
@@ -157,7 +157,7 @@ static bool partition_reports(const struct partition *partition, unsigned owners
             continue;
         }
         if (!partition->seen_valid[i]) {
-            if (MUTANT(MUTANT_FORGET_HALF)) {
+            if (MUTANT(forget_half)) {
                 continue;
             }
             return false;
@@ -178,11 +178,11 @@ uint32_t partition_collect_log(struct partition *partition, struct segments *seg
         return 0;
     }
     if (!partition_reports(partition, owners_count, self, reports, &count)) {
-        if (partition->log.entries.size <= bytes_max && !MUTANT(MUTANT_LOG_DELETE_EARLY)) {
+        if (partition->log.entries.size <= bytes_max && !MUTANT(log_delete_early)) {
             return 0;
         }
         reports[0] = &nothing; /* Covers no dot: only the byte limit counts. */
-        count = MUTANT(MUTANT_LOG_DELETE_EARLY) ? 0 : 1;
+        count = MUTANT(log_delete_early) ? 0 : 1;
     }
     uint32_t dropped =
         log_collect(&partition->log, segments, reports, count, bytes_max);
@@ -199,7 +199,7 @@ bool partition_may_forget(const struct partition *partition, unsigned owners_cou
         return false;
     }
     for (unsigned i = 0; i < count; i++) {
-        if (!clock_covers(&partition->clock, reports[i]) && !MUTANT(MUTANT_FORGET_EARLY)) {
+        if (!clock_covers(&partition->clock, reports[i]) && !MUTANT(forget_early)) {
             return false;
         }
     }

@@ -1,0 +1,143 @@
+#include "quorum/merge.h"
+
+#include "base/mutant.h"
+
+enum dot_status answer_status(const struct answer *answer, struct dot dot, bool *spoken)
+{
+    *spoken = true;
+    for (uint32_t i = 0; i < answer->versions_count; i++) {
+        if (dot_equal(answer->versions[i].dot, dot)) {
+            return DOT_HELD;
+        }
+    }
+    for (uint32_t i = 0; i < answer->asked_count; i++) {
+        if (dot_equal(answer->asked[i], dot)) {
+            return answer->statuses.size == 0 ? DOT_HELD
+                                              : (enum dot_status)answer->statuses.data[i];
+        }
+    }
+    *spoken = false;
+    return DOT_UNKNOWN;
+}
+
+static void held_add(struct merged *out, struct dot dot)
+{
+    for (uint32_t i = 0; i < out->held_count; i++) {
+        if (dot_equal(out->held[i], dot)) {
+            return;
+        }
+    }
+    out->held[out->held_count++] = dot;
+}
+
+static void candidate_add(struct object *object, const struct version *version)
+{
+    if (object_find(object, version->dot) == NULL) {
+        object->versions[object->versions_count++] = *version;
+    }
+}
+
+/* All versions anyone holds, and all dots anyone was said to hold. */
+static void gather(const struct object *own, const struct answer *answers, unsigned count,
+                   struct arena *arena, struct merged *out)
+{
+    uint32_t versions = own->versions_count, dots = own->versions_count;
+
+    for (unsigned i = 0; i < count; i++) {
+        versions += answers[i].versions_count;
+        dots += answers[i].versions_count + answers[i].asked_count;
+    }
+    out->object.versions = ARENA_ARRAY(arena, struct version, versions + 1);
+    out->object.versions_capacity = versions + 1;
+    out->held = ARENA_ARRAY(arena, struct dot, dots + 1);
+    for (uint32_t i = 0; i < own->versions_count; i++) {
+        candidate_add(&out->object, &own->versions[i]);
+        held_add(out, own->versions[i].dot);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        for (uint32_t j = 0; j < answers[i].versions_count; j++) {
+            candidate_add(&out->object, &answers[i].versions[j]);
+            held_add(out, answers[i].versions[j].dot);
+        }
+        for (uint32_t j = 0; j < answers[i].asked_count; j++) {
+            held_add(out, answers[i].asked[j]);
+        }
+    }
+    for (uint32_t i = 0; i < out->object.versions_count; i++) {
+        out->timestamp_max = MAX(out->timestamp_max, out->object.versions[i].timestamp);
+    }
+}
+
+/* Is `dot` gone, as someone knows? Notes in `unspoken` who has said nothing of it. */
+static bool is_obsolete(const struct object *own, const struct clock *clock,
+                        const struct answer *answers, unsigned count, struct dot dot,
+                        uint32_t *unspoken)
+{
+    bool obsolete = object_find(own, dot) == NULL && object_covers(own, clock, dot);
+
+    for (unsigned i = 0; i < count; i++) {
+        bool spoken = false;
+        if (!answers[i].answered) {
+            continue;
+        }
+        enum dot_status status = answer_status(&answers[i], dot, &spoken);
+        obsolete = obsolete || (status == DOT_OBSOLETE && !MUTANT(notfound_wins));
+        if (!spoken && !MUTANT(pairwise)) {
+            *unspoken |= 1U << i;
+        }
+    }
+    return obsolete;
+}
+
+/* The answer holds exactly our versions. */
+static bool answer_same(const struct object *own, const struct answer *answer)
+{
+    if (answer->versions_count > 0 || answer->asked_count != own->versions_count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < answer->asked_count; i++) {
+        bool held = answer->statuses.size == 0 || answer->statuses.data[i] == DOT_HELD;
+        if (!held || !dot_equal(answer->asked[i], own->versions[i].dot)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void merge_answers(const struct object *own, const struct clock *clock,
+                   const struct answer *answers, unsigned count, struct arena *arena,
+                   struct merged *out)
+{
+    *out = (struct merged){.same = true};
+    for (unsigned i = 0; i < count; i++) {
+        if (answers[i].answered && !answer_same(own, &answers[i])) {
+            out->same = false;
+        }
+    }
+    if (out->same) { /* The common case needs no set at all. */
+        out->object = *own;
+        out->object.residual = NULL;
+        out->object.residual_count = out->object.residual_capacity = 0;
+        out->top = object_top(own);
+        out->held = ARENA_ARRAY(arena, struct dot, own->versions_count);
+        for (uint32_t i = 0; i < own->versions_count; i++) {
+            out->held[out->held_count++] = own->versions[i].dot;
+            out->timestamp_max = MAX(out->timestamp_max, own->versions[i].timestamp);
+        }
+        return;
+    }
+    gather(own, answers, count, arena, out);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < out->object.versions_count; i++) {
+        struct version version = out->object.versions[i];
+        uint32_t unspoken = 0;
+        if (is_obsolete(own, clock, answers, count, version.dot, &unspoken)) {
+            continue; /* One who knows is enough; nobody has to be asked again. */
+        }
+        out->unspoken |= unspoken;
+        out->object.versions[kept++] = version;
+    }
+    out->object.versions_count = kept;
+    object_rank(&out->object, arena);
+    out->top = object_top(&out->object);
+}
