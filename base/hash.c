@@ -90,11 +90,13 @@ void hash_siphash128(struct bytes bytes, const uint8_t key[16], uint8_t out[16])
 
 void hash_hmac_sha256(struct bytes key, struct bytes message, uint8_t out[32])
 {
+    static const uint8_t nothing[1]; /* OpenSSL takes NULL for "no key given", which is an error. */
+    const uint8_t *secret = key.size > 0 ? key.data : nothing;
+    const uint8_t *text = message.size > 0 ? message.data : nothing;
     unsigned size = 0;
 
     ASSERT(key.size <= INT32_MAX);
-    const uint8_t *done =
-        HMAC(EVP_sha256(), key.data, (int)key.size, message.data, message.size, out, &size);
+    const uint8_t *done = HMAC(EVP_sha256(), secret, (int)key.size, text, message.size, out, &size);
     ASSERT(done != NULL);
     ASSERT(size == 32);
 }

@@ -1,17 +1,25 @@
-# One program per module: tests/unit/test_<module>.c. test_shell*, test_rocks* and test_disk* see the
-# shell and RocksDB as well.
+# One program per module: tests/unit/test_<module>.c or test_<module>_<part>.c. Those of base/ see base
+# alone; test_shell*, test_rocks* and test_disk* see the shell and RocksDB as well.
 file(GLOB TESTLIB_FILES CONFIGURE_DEPENDS tests/lib/*.c)
 folder_library(rf_testlib FILES ${TESTLIB_FILES} LINK rf_node_pure rf_storage_memory)
 
+function(unit_test file)
+  get_filename_component(name ${file} NAME_WE)
+  string(REGEX REPLACE "^test_([a-z0-9]+).*" "\\1" module ${name})
+  set(libraries rf_testlib rf_node_pure rf_storage_memory)
+  if(EXISTS ${CMAKE_SOURCE_DIR}/base/${module}.h)
+    set(libraries rf_base)
+  elseif(module MATCHES "^(shell|rocks|disk)$")
+    list(PREPEND libraries rf_node rf_storage_rocks)
+  endif()
+  add_executable(${name} ${file})
+  target_link_libraries(${name} PRIVATE ${libraries} PkgConfig::CHECK m)
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+endfunction()
+
 file(GLOB UNIT_FILES CONFIGURE_DEPENDS tests/unit/test_*.c)
 foreach(file ${UNIT_FILES})
-  get_filename_component(name ${file} NAME_WE)
-  add_executable(${name} ${file})
-  target_link_libraries(${name} PRIVATE rf_testlib rf_node_pure rf_storage_memory PkgConfig::CHECK)
-  if(name MATCHES "^test_(shell|rocks|disk)")
-    target_link_libraries(${name} PRIVATE rf_node rf_storage_rocks)
-  endif()
-  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  unit_test(${file})
 endforeach()
 
 # The simulator is production code and a model of the world in one program. ringfort-sim-mutants comes
@@ -28,6 +36,7 @@ if(SIM_MAIN)
   target_link_libraries(ringfort-sim-mutants PRIVATE ${BASE_LIBRARIES} m)
 endif()
 
+# What else these folders build and run they say themselves.
 foreach(folder sim fuzz transcripts bench e2e chaos)
   if(EXISTS ${CMAKE_SOURCE_DIR}/tests/${folder}/CMakeLists.txt)
     add_subdirectory(tests/${folder})
