@@ -1,6 +1,8 @@
 /* quorum/quorum.c - life cycle, time, what waits for durability, and who handles which message. */
 #include "quorum/state.h"
 
+#include "ring/slot.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -145,11 +147,24 @@ enum err quorum_recover_log(struct quorum *quorum, struct bytes key, struct byte
     return OK;
 }
 
+void quorum_set_identity(struct quorum *quorum, uint64_t actor, uint64_t hlc)
+{
+    quorum->options.actor = actor;
+    hear_hlc(quorum, hlc);
+}
+
+void quorum_put_meta(struct quorum *quorum, struct bytes name, const struct bytes *value)
+{
+    const struct quorum_io *io = &quorum->options.io;
+
+    io->put(io->context, QUORUM_FAMILY_META, name, value);
+    quorum->batch_open = true;
+}
+
 void quorum_serve(struct quorum *quorum, struct now now)
 {
     quorum->now = now;
     quorum->serving = true;
-    quorum->durable = quorum->sequence - 1;
     quorum->exchange_at_ns = now.ns;
 }
 
@@ -381,13 +396,30 @@ static void dispatch(struct quorum *quorum, uint16_t from, const struct message 
     }
 }
 
+/* What no correct member sends. */
+static bool message_is_sound(const struct quorum *quorum, const struct message *message)
+{
+    if (message->partition >= quorum->options.partitions_count) {
+        return false;
+    }
+    switch (message->type) {
+    case MESSAGE_ASK:
+    case MESSAGE_REPAIR:
+    case MESSAGE_FORWARD: return partition_of_key(quorum, message->key) == message->partition;
+    case MESSAGE_DELTA:
+        return message->versions_count == 1 &&
+               partition_of_key(quorum, message->key) == message->partition;
+    default: return true;
+    }
+}
+
 void quorum_on_message(struct quorum *quorum, struct now now, uint16_t from,
                        const struct message *message)
 {
     quorum->now = now;
     ASSERT(from < quorum->options.members_count);
-    if (message->partition >= quorum->options.partitions_count) {
-        return; /* wire.c counts it; another partition count is refused at the handshake. */
+    if (!message_is_sound(quorum, message)) {
+        return; /* Another partition count is refused at the handshake: this is a damaged peer. */
     }
     if (quorum->depth++ == 0) {
         arena_reset(&quorum->step);

@@ -169,10 +169,16 @@ void quorum_free(struct quorum *quorum);
 /* Recovery, before anything else: checkpoints of clocks (meta family), then segments of the log. */
 MUST_CHECK enum err quorum_recover_clock(struct quorum *quorum, uint16_t partition, struct bytes value);
 MUST_CHECK enum err quorum_recover_log(struct quorum *quorum, struct bytes key, struct bytes value);
+/* Who issues dots from now on, and a hybrid timestamp at or above all that went before. The actor must be
+ * durable before the first operation. */
+void quorum_set_identity(struct quorum *quorum, uint64_t actor, uint64_t hlc);
+/* Put (value) or delete (NULL) a name of the meta family in the open batch. */
+void quorum_put_meta(struct quorum *quorum, struct bytes name, const struct bytes *value);
 /* Recovery is over: the background sweep may begin. */
 void quorum_serve(struct quorum *quorum, struct now now);
 
-/* Start an operation. Ends in exactly one io.done with `token`, possibly before this returns. */
+/* Start an operation. Ends in exactly one io.done with `token`, possibly before this returns. The top
+ * bit of a token is reserved. */
 void quorum_start(struct quorum *quorum, struct now now, const struct op *op, uint64_t token);
 void quorum_list(struct quorum *quorum, struct now now, const struct list_query *query, uint64_t token);
 void quorum_count(struct quorum *quorum, struct now now, uint32_t timeout_ms, uint64_t token);

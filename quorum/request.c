@@ -307,10 +307,17 @@ void request_on_result(struct quorum *quorum, uint16_t from, const struct messag
 
 /* -- Round one. */
 
+/* A write that shows nothing of the old value needs dots and timestamps only. */
+static bool request_wants_payloads(const struct request *request)
+{
+    bool set = request->op.kind == OP_SET && !request->op.want_old;
+
+    return !set && request->op.kind != OP_DEL && request->op.kind != OP_EXPLAIN;
+}
+
 static void request_ask(struct quorum *quorum, struct request *request, unsigned owner)
 {
     struct answer *answer = &request->answers[owner];
-    bool set = request->op.kind == OP_SET && !request->op.want_old;
     struct message message = {
         .type = MESSAGE_ASK,
         .partition = request->partition,
@@ -318,7 +325,7 @@ static void request_ask(struct quorum *quorum, struct request *request, unsigned
         .key = request->op.key,
         .dots = request->mine,
         .dots_count = request->mine_count,
-        .payloads = !set && request->op.kind != OP_DEL && request->op.kind != OP_EXPLAIN,
+        .payloads = request_wants_payloads(request),
     };
 
     ASSERT(owner != request->self);
@@ -410,7 +417,11 @@ void request_on_answer(struct quorum *quorum, uint16_t from, const struct messag
     }
     uint32_t bit = 1U << owner;
     struct answer *answer = &request->answers[owner];
+    bool payloads = request_wants_payloads(request);
     bool fits = message->statuses.size == 0 || message->statuses.size == answer->asked_count;
+    for (uint32_t i = 0; i < message->versions_count; i++) {
+        fits = fits && !(payloads && message->versions[i].payload_absent);
+    }
     if ((request->asked & bit) == 0 || (request->answered & bit) != 0 || !fits) {
         return;
     }
