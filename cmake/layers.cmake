@@ -22,7 +22,7 @@ list(FILTER STORAGE_ROCKS_FILES INCLUDE REGEX "/rocks[^/]*$")
 list(FILTER STORAGE_FILES EXCLUDE REGEX "/rocks[^/]*$")
 
 # The pure part of node/. Every other file there is shell: it knows a socket, a file, a thread or the time.
-set(NODE_PURE "/(node|core|wire|resp|session|command|options|metrics|info)(_[a-z0-9_]+)?\\.c$")
+set(NODE_PURE "/(node|core|wire|clients|resp|session|command|context|glob|options|metrics|info)(_[a-z0-9_]+)?\\.c$")
 set(NODE_PURE_FILES ${NODE_FILES})
 list(FILTER NODE_PURE_FILES INCLUDE REGEX ${NODE_PURE})
 set(NODE_SHELL_FILES ${NODE_FILES})
