@@ -8,7 +8,7 @@ void partition_init(struct partition *partition)
 {
     *partition = (struct partition){0};
     clock_init(&partition->clock);
-    log_init(&partition->log);
+    dotlog_init(&partition->log);
     buf_init(&partition->tombstones, SIZE_MAX);
     partition->clock_version = 1;
 }
@@ -16,7 +16,7 @@ void partition_init(struct partition *partition)
 void partition_release(struct partition *partition)
 {
     clock_release(&partition->clock);
-    log_release(&partition->log);
+    dotlog_release(&partition->log);
     for (unsigned i = 0; i < PARTITION_OWNERS_MAX; i++) {
         clock_release(&partition->seen[i]);
     }
@@ -185,7 +185,7 @@ uint32_t partition_collect_log(struct partition *partition, struct segments *seg
         count = MUTANT(log_delete_early) ? 0 : 1;
     }
     uint32_t dropped =
-        log_collect(&partition->log, segments, reports, count, bytes_max);
+        dotlog_collect(&partition->log, segments, reports, count, bytes_max);
     partition->checkpoint_due = partition->checkpoint_due || dropped > 0;
     return dropped;
 }

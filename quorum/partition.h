@@ -5,14 +5,14 @@
 #pragma once
 
 #include "quorum/clock.h"
-#include "quorum/log.h"
+#include "quorum/dotlog.h"
 #include "quorum/object.h"
 
 enum { PARTITION_OWNERS_MAX = 7 };
 
 struct partition {
     struct clock clock;          /* Dots whose delta was applied here. */
-    struct log log;
+    struct dotlog log;
     struct clock seen[PARTITION_OWNERS_MAX]; /* By owner index: the last durable clock it told us. */
     bool seen_valid[PARTITION_OWNERS_MAX];
     uint64_t seen_missing_since_ns[PARTITION_OWNERS_MAX]; /* We lack dots of theirs; 0: in step. */

@@ -136,7 +136,7 @@ enum err quorum_recover_log(struct quorum *quorum, struct bytes key, struct byte
             return ERR_MALFORMED;
         }
         (void)clock_add(&quorum->partitions[partition].clock, dot);
-        log_append(&quorum->partitions[partition].log, &quorum->segments, dot, segment, name);
+        dotlog_append(&quorum->partitions[partition].log, &quorum->segments, dot, segment, name);
     }
     if (in.failed) {
         return ERR_MALFORMED;
@@ -445,7 +445,7 @@ void quorum_on_scan(struct quorum *quorum, struct now now, uint64_t id, enum err
 
 /* -- Small questions. */
 
-void log_line(struct quorum *quorum, int level, const char *format, ...)
+void quorum_log(struct quorum *quorum, int level, const char *format, ...)
 {
     char text[512];
     va_list arguments;

@@ -203,13 +203,13 @@ static bool keys_have(const struct message_key *keys, uint32_t count, struct byt
 static uint64_t choose_keys(const struct partition *partition, const struct clock *theirs,
                             struct message_key *keys, uint32_t *keys_count, bool *complete)
 {
-    struct log_entry entry;
+    struct dotlog_entry entry;
     uint64_t lacking = 0;
     size_t at = 0;
 
     *keys_count = 0;
     *complete = true;
-    while (log_next(&partition->log, &at, &entry)) {
+    while (dotlog_next(&partition->log, &at, &entry)) {
         if (clock_has(theirs, entry.dot)) {
             continue;
         }
@@ -285,9 +285,9 @@ void repair_on_missing(struct quorum *quorum, uint16_t from, const struct messag
     }
     struct message_logged *logged =
         ARENA_ARRAY(&quorum->step, struct message_logged, partition->log.count);
-    struct log_entry entry;
+    struct dotlog_entry entry;
     size_t at = 0;
-    while (log_next(&partition->log, &at, &entry)) {
+    while (dotlog_next(&partition->log, &at, &entry)) {
         if (!clock_has(theirs, entry.dot) && keys_have(keys, state.keys_count, entry.key)) {
             logged[state.logged_count++] = (struct message_logged){entry.dot, entry.key};
         }
@@ -335,7 +335,7 @@ void repair_on_state(struct quorum *quorum, uint16_t from, const struct message 
         return;
     }
     if (state->truncated) {
-        log_line(quorum, 2,
+        quorum_log(quorum, 2,
                  "partition %u: writes were missed that no log holds any more; reads repair them",
                  state->partition);
         return;

@@ -136,7 +136,7 @@ void durable_wait(struct quorum *quorum, uint64_t sequence, struct durable_waite
 void send_when_durable(struct quorum *quorum, uint16_t member, const struct message *message,
                        uint64_t sequence);
 void send_message(struct quorum *quorum, uint16_t member, struct message *message);
-void log_line(struct quorum *quorum, int level, const char *format, ...) PRINTF_LIKE(3, 4);
+void quorum_log(struct quorum *quorum, int level, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Owners of a partition, effective N of them. */
 const uint16_t *owners_of(const struct quorum *quorum, uint16_t partition, unsigned *count);
 /* The index of a member among the owners, -1 when it is none. */

@@ -306,7 +306,7 @@ bool sweep_on_scan(struct quorum *quorum, uint64_t id, enum err err,
     buf_clear(&sweep->from_key);
     uint32_t next = sweep->slot_end;
     if (err != OK) {
-        log_line(quorum, 3, "the sweep cannot read slots %u to %u: %s", sweep->slot,
+        quorum_log(quorum, 3, "the sweep cannot read slots %u to %u: %s", sweep->slot,
                  sweep->slot_end - 1, err_text(err));
     } else if (more && entries_count > 0) {
         /* Go on behind the last key: the key with a zero byte more is the next possible one. */

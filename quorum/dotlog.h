@@ -1,4 +1,4 @@
-/* quorum/log.h - dot -> key for every dot that some owner may still lack: the hint store.
+/* quorum/dotlog.h - dot -> key for every dot that some owner may still lack: the hint store.
  *
  * In memory each vnode's log is a queue of entries. On disk all writes of one loop turn share one
  * *segment* of the log family: key = sequence u64, value = entries (partition u16, actor u64, counter
@@ -10,13 +10,13 @@
 #include "base/bytes.h"
 #include "quorum/clock.h"
 
-struct log_entry {
+struct dotlog_entry {
     struct dot dot;
     uint64_t segment;
     struct bytes key; /* Borrowed from the log; valid until it changes. */
 };
 
-struct log {
+struct dotlog {
     struct buf entries;  /* Encoded one after the other, oldest first. */
     uint32_t count;
     uint64_t truncated;  /* Entries dropped for the byte limit, since the start. */
@@ -33,15 +33,15 @@ struct segments {
     size_t cursor;   /* Where segments_take_dead goes on, counted from `first`. */
 };
 
-void log_init(struct log *log);
-void log_release(struct log *log);
-void log_append(struct log *log, struct segments *segments, struct dot dot, uint64_t segment,
+void dotlog_init(struct dotlog *log);
+void dotlog_release(struct dotlog *log);
+void dotlog_append(struct dotlog *log, struct segments *segments, struct dot dot, uint64_t segment,
                 struct bytes key);
 /* Walk the log: *at starts as 0. Return false at the end. */
-bool log_next(const struct log *log, size_t *at, struct log_entry *entry);
+bool dotlog_next(const struct dotlog *log, size_t *at, struct dotlog_entry *entry);
 /* Drop entries whose dot is in every one of `clocks`, and from the oldest on what passes `bytes_max`.
  * Return how many were dropped. */
-uint32_t log_collect(struct log *log, struct segments *segments, const struct clock *const *clocks,
+uint32_t dotlog_collect(struct dotlog *log, struct segments *segments, const struct clock *const *clocks,
                      unsigned clocks_count, size_t bytes_max);
 
 void segments_init(struct segments *segments);

@@ -1,16 +1,16 @@
-#include "quorum/log.h"
+#include "quorum/dotlog.h"
 
 #include <string.h>
 
 enum { ENTRY_HEAD = 8 + 8 + 8 + 4 };
 
-void log_init(struct log *log)
+void dotlog_init(struct dotlog *log)
 {
-    *log = (struct log){0};
+    *log = (struct dotlog){0};
     buf_init(&log->entries, SIZE_MAX);
 }
 
-void log_release(struct log *log)
+void dotlog_release(struct dotlog *log)
 {
     buf_release(&log->entries);
 }
@@ -92,7 +92,7 @@ uint64_t segments_take_dead(struct segments *segments, uint64_t before)
     return 0;
 }
 
-void log_append(struct log *log, struct segments *segments, struct dot dot, uint64_t segment,
+void dotlog_append(struct dotlog *log, struct segments *segments, struct dot dot, uint64_t segment,
                 struct bytes key)
 {
     buf_put_be64(&log->entries, dot.actor);
@@ -104,7 +104,7 @@ void log_append(struct log *log, struct segments *segments, struct dot dot, uint
     segments_add(segments, segment);
 }
 
-bool log_next(const struct log *log, size_t *at, struct log_entry *entry)
+bool dotlog_next(const struct dotlog *log, size_t *at, struct dotlog_entry *entry)
 {
     if (*at >= log->entries.size) {
         return false;
@@ -119,16 +119,16 @@ bool log_next(const struct log *log, size_t *at, struct log_entry *entry)
     return true;
 }
 
-uint32_t log_collect(struct log *log, struct segments *segments, const struct clock *const *clocks,
+uint32_t dotlog_collect(struct dotlog *log, struct segments *segments, const struct clock *const *clocks,
                      unsigned clocks_count, size_t bytes_max)
 {
     size_t at = 0, kept = 0, size = log->entries.size;
     uint32_t dropped = 0;
-    struct log_entry entry;
+    struct dotlog_entry entry;
 
     while (at < size) {
         size_t start = at;
-        (void)log_next(log, &at, &entry);
+        (void)dotlog_next(log, &at, &entry);
         bool over = kept + (size - start) > bytes_max;
         bool covered = true;
         for (unsigned i = 0; i < clocks_count && covered; i++) {
