@@ -55,8 +55,8 @@ static unsigned flow_cheapest(struct flow *flow, unsigned from, unsigned to)
 }
 
 /* Distances from the nodes whose load is above give_above[node] (Bellman, Ford, with a queue). An
- * edge is as long as its cost, and by one step out of very many longer: of the cheapest paths the one
- * with the fewest steps wins. Such a path never wants one unit twice. */
+ * edge is as long as its cost, and by one step out of very many longer: of the cheapest paths the
+ * one with the fewest steps wins. Such a path never wants one unit twice. */
 static void flow_search(struct flow *flow, const uint32_t *give_above)
 {
     unsigned n = flow->nodes_count, room = n + 1, head = 0, tail = 0;

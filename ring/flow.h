@@ -1,8 +1,8 @@
 /* ring/flow.h - shortest paths that bring loads into their bounds (minimum-cost flow).
  *
- * Nodes are members. An edge from a to b says that a could hand one unit of its load to b; there may
- * be many, each of cost -1, 0 or 1. Successive shortest paths (Busacker, Gowen 1960): as long as
- * each path taken is a cheapest one, no cheaper way to the same loads exists. Pure. */
+ * Nodes are members. An edge from a to b says that a could hand one unit of its load to b; there
+ * may be many, each of cost -1, 0 or 1. Successive shortest paths (Busacker, Gowen 1960): as long
+ * as each path taken is a cheapest one, no cheaper way to the same loads exists. Pure. */
 #pragma once
 
 #include "base/base.h"

@@ -9,11 +9,11 @@
  *     proportional to weight, as far as the two lines above allow: a member cannot own a partition
  *     twice, nor a rack more than it may;
  *   - first owners are shared out likewise;
- *   - from a current table no more vnodes move than these lines make necessary, or hardly more.
+ *   - from a current table no more vnodes move than these lines make necessary.
  *
  * The walk around the ring only proposes: what is out of bounds after it is moved along shortest
- * paths of a flow network (ring/flow.h), so that a member that is too full hands on as few vnodes as
- * possible. Pure, integers only: the same table on every node, for any order of `members`. */
+ * paths of a flow network (ring/flow.h), so that a member that is too full hands on as few vnodes
+ * as possible. Pure, integers only: the same table on every node, for any order of `members`. */
 #pragma once
 
 #include "ring/ring.h"
@@ -21,8 +21,8 @@
 enum { PLACE_N_MAX = 16 };
 
 struct place {
-    uint16_t *owners;   /* partitions_count * owners_count member indexes, preference order. */
-    char (*names)[64];  /* Of the members, to match them in a later place_init. */
+    uint16_t *owners;  /* partitions_count * owners_count member indexes, preference order. */
+    char (*names)[64]; /* Of the members, to match them in a later place_init. */
     uint32_t partitions_count;
     unsigned members_count;
     unsigned owners_count;

@@ -82,7 +82,8 @@ void plan_init(struct plan *plan, const struct ring_member *members, unsigned me
     }
     plan->owns = mem_alloc_zero((size_t)partitions_count * members_count, sizeof(bool));
     plan->owned = mem_alloc_zero((size_t)partitions_count * members_count, sizeof(bool));
-    plan->rack_used = mem_alloc_zero((size_t)partitions_count * plan->racks_count, sizeof(uint16_t));
+    plan->rack_used =
+        mem_alloc_zero((size_t)partitions_count * plan->racks_count, sizeof(uint16_t));
 }
 
 void plan_release(struct plan *plan)
@@ -121,43 +122,9 @@ static void plan_add(struct plan *plan, uint32_t partition, unsigned index, unsi
     plan->loads[member]++;
 }
 
-static void plan_remove(struct plan *plan, uint32_t partition, unsigned index)
-{
-    unsigned member = plan_owners(plan, partition)[index];
-
-    ASSERT(member != PLAN_VACANT);
-    plan_owners(plan, partition)[index] = PLAN_VACANT;
-    plan->owns[(size_t)partition * plan->members_count + member] = false;
-    --*plan_rack_used(plan, partition, member);
-    plan->loads[member]--;
-}
-
-/* Vacate, in racks with more owners than allowed, the member that is furthest above its share. */
-static void plan_thin_racks(struct plan *plan, uint32_t partition)
-{
-    uint16_t *owners = plan_owners(plan, partition);
-
-    for (;;) {
-        unsigned worst = plan->owners_count;
-        int64_t worst_excess = 0;
-        for (unsigned i = 0; i < plan->owners_count; i++) {
-            unsigned m = owners[i];
-            if (m == PLAN_VACANT || *plan_rack_used(plan, partition, m) <= plan->rack_limit) {
-                continue;
-            }
-            int64_t excess = (int64_t)plan->loads[m] - plan->high[m];
-            if (worst == plan->owners_count || excess >= worst_excess) {
-                worst = i;
-                worst_excess = excess;
-            }
-        }
-        if (worst == plan->owners_count) {
-            return;
-        }
-        plan_remove(plan, partition, worst);
-    }
-}
-
+/* Taking whoever fits keeps as many owners of a partition as any choice would; which of a rack's
+ * they are does not matter, since plan_balance exchanges them at no cost. It relies on the former:
+ * there is no cheaper table with the same loads to begin with. */
 void plan_keep(struct plan *plan, const struct place *current)
 {
     uint16_t *of = mem_alloc_zero(current->members_count, sizeof(uint16_t));
@@ -179,13 +146,10 @@ void plan_keep(struct plan *plan, const struct place *current)
                 continue;
             }
             plan->owned[(size_t)p * plan->members_count + m] = true;
-            if (kept < plan->owners_count) {
+            if (kept < plan->owners_count && *plan_rack_used(plan, p, m) < plan->rack_limit) {
                 plan_add(plan, p, kept++, m);
             }
         }
-    }
-    for (uint32_t p = 0; p < plan->partitions_count; p++) {
-        plan_thin_racks(plan, p);
     }
     mem_free(of);
 }

@@ -1,8 +1,8 @@
 /* ring/plan.h - the work of place_init: a table in the making, members sorted by name.
  *
- * Only ring/place.c uses it. Members are numbered by name here, so that nothing depends on the order
- * in which they were given. Call plan_init, plan_keep where there is a current table, plan_fill,
- * plan_balance, plan_balance_primaries, plan_release. */
+ * Only ring/place.c uses it. Members are numbered by name here, so that nothing depends on the
+ * order in which they were given. Call plan_init, plan_keep where there is a current table,
+ * plan_fill, plan_balance, plan_balance_primaries, plan_release. */
 #pragma once
 
 #include "ring/ring.h"
@@ -16,11 +16,11 @@ struct plan {
     uint16_t *racks;                    /* Of each member: a number. */
     unsigned members_count, racks_count;
     uint32_t partitions_count;
-    unsigned owners_count; /* Of each partition: min(n, members). */
-    unsigned rack_limit;   /* Of these, in one rack at most. */
-    uint16_t *owners;      /* [partition][owners_count] members, or PLAN_VACANT. */
-    bool *owns, *owned;    /* [partition][member]: now; in the current table. */
-    uint16_t *rack_used;   /* [partition][rack]: owners in it now. */
+    unsigned owners_count;        /* Of each partition: min(n, members). */
+    unsigned rack_limit;          /* Of these, in one rack at most. */
+    uint16_t *owners;             /* [partition][owners_count] members, or PLAN_VACANT. */
+    bool *owns, *owned;           /* [partition][member]: now; in the current table. */
+    uint16_t *rack_used;          /* [partition][rack]: owners in it now. */
     uint32_t *loads, *low, *high; /* Of each member. */
 };
 

@@ -23,7 +23,8 @@ static bool balance_may(const struct plan *plan, uint32_t partition, unsigned fr
 }
 
 /* Copies that the step adds, plus 1: 0 when it brings a vnode home, 2 when it takes one away. */
-static unsigned balance_cost(const struct plan *plan, uint32_t partition, unsigned from, unsigned to)
+static unsigned balance_cost(const struct plan *plan, uint32_t partition, unsigned from,
+                             unsigned to)
 {
     const bool *owned = &plan->owned[(size_t)partition * plan->members_count];
 

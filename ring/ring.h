@@ -1,9 +1,9 @@
 /* ring/ring.h - members and their virtual nodes on the hash circle.
  *
  * Consistent hashing with virtual nodes (Karger et al. 1997; Dynamo, section 4.2): each member has
- * tokens on a circle of 2^64 positions, in proportion to its weight. Tokens depend on names only, so
- * every node computes the same circle. They decide where a walk begins; how much each member really
- * gets is decided by ring/place.h. Pure. */
+ * tokens on a circle of 2^64 positions, in proportion to its weight. Tokens depend on names and
+ * weights only, so every node computes the same circle. They decide where a walk
+ * begins; how much each member really gets is decided by ring/place.h. Pure. */
 #pragma once
 
 #include "base/bytes.h"
@@ -15,8 +15,8 @@ enum {
 };
 
 struct ring_member {
-    char name[64]; /* Unique; ended by a NUL. */
-    char rack[64]; /* A path such as "dc1/r2", compared as a whole; may be empty. */
+    char name[64];   /* Unique; ended by a NUL. */
+    char rack[64];   /* A path such as "dc1/r2", compared as a whole; may be empty. */
     unsigned weight; /* 1..RING_WEIGHT_MAX */
 };
 

@@ -73,13 +73,14 @@ static bool share_mark(struct share *share)
             marked = true;
         }
     }
+    if (marked) {
+        return true; /* First what a rack's members cannot take: it may be all that is too much. */
+    }
     for (unsigned r = 0; r < in->racks_count; r++) {
-        uint64_t wanted = share->left * share->rack_weight[r];
-        if (share->rack_full[r] || share->rack_weight[r] == 0) {
-            continue;
-        }
-        ASSERT(share->rack_members_full[r] <= in->rack_limit);
-        if (wanted > q * (in->rack_limit - share->rack_members_full[r]) * share->weight) {
+        uint64_t weight = MAX(share->weight, 1u); /* 0 once every member is full: left is 0 too. */
+        uint64_t asked =
+            share->left * share->rack_weight[r] + share->rack_members_full[r] * q * weight;
+        if (!share->rack_full[r] && asked > in->rack_limit * q * weight) {
             share->rack_full[r] = true;
             marked = true;
         }

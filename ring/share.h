@@ -3,7 +3,7 @@
  * Shares are proportional to weight, except that a member can own each partition once at most and a
  * rack at most `rack_limit` times; what those cannot take goes to the others in proportion (water
  * filling). Bounds made this way can always be met: the fractional table that gives every partition
- * the same mixture keeps to them, and such networks have a whole solution if they have any. Pure. */
+ * the same mixture keeps to them, and such networks have a whole solution if any. Pure. */
 #pragma once
 
 #include "base/base.h"
