@@ -1,5 +1,5 @@
-# One program per module: tests/unit/test_<module>.c or test_<module>_<part>.c. Those of base/ see base
-# alone; test_shell*, test_rocks* and test_disk* see the shell and RocksDB as well.
+# One program per module: tests/unit/test_<module>.c or test_<module>_<part>.c. Those of base/ and
+# ring/ see no more than that; test_shell*, test_rocks* and test_disk* see the shell and RocksDB too.
 file(GLOB TESTLIB_FILES CONFIGURE_DEPENDS tests/lib/*.c)
 folder_library(rf_testlib FILES ${TESTLIB_FILES} LINK rf_node_pure rf_storage_memory)
 
@@ -9,6 +9,8 @@ function(unit_test file)
   set(libraries rf_testlib rf_node_pure rf_storage_memory)
   if(EXISTS ${CMAKE_SOURCE_DIR}/base/${module}.h)
     set(libraries rf_base)
+  elseif(EXISTS ${CMAKE_SOURCE_DIR}/ring/${module}.h)
+    set(libraries rf_ring)
   elseif(module MATCHES "^(shell|rocks|disk)$")
     list(PREPEND libraries rf_node rf_storage_rocks)
   endif()

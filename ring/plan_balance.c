@@ -83,7 +83,8 @@ static void balance_step(struct plan *plan, struct flow *flow, struct flow_step 
 {
     uint32_t start = balance_start(plan, step);
 
-    for (uint32_t i = 0; i < plan->partitions_count; i++) {
+    for (uint32_t i = 0;; i++) {
+        ASSERT(i < plan->partitions_count); /* The edge was counted, so it is there. */
         uint32_t p = (start + i) % plan->partitions_count;
         if (plan->owns[(size_t)p * plan->members_count + step.from] &&
             balance_may(plan, p, step.from, step.to) &&
@@ -92,7 +93,6 @@ static void balance_step(struct plan *plan, struct flow *flow, struct flow_step 
             return;
         }
     }
-    ASSERT(!"the edge that was counted exists");
 }
 
 void plan_balance(struct plan *plan)
@@ -125,26 +125,38 @@ static void primaries_count(const struct plan *plan, struct flow *flow, uint32_t
     }
 }
 
+/* The position of `member` behind the first owner, or 0. */
+static unsigned primaries_index(const struct plan *plan, uint32_t partition, unsigned member)
+{
+    const uint16_t *owners = balance_owners(plan, partition);
+
+    for (unsigned i = 1; i < plan->owners_count; i++) {
+        if (owners[i] == member) {
+            return i;
+        }
+    }
+    return 0;
+}
+
 static void primaries_step(struct plan *plan, struct flow *flow, struct flow_step step)
 {
     uint32_t start = balance_start(plan, step);
 
-    for (uint32_t i = 0; i < plan->partitions_count; i++) {
+    for (uint32_t i = 0;; i++) {
+        ASSERT(i < plan->partitions_count); /* As in balance_step. */
         uint32_t p = (start + i) % plan->partitions_count;
         uint16_t *owners = balance_owners(plan, p);
-        for (unsigned k = 1; k < plan->owners_count && owners[0] == step.from; k++) {
-            if (owners[k] == step.to) {
-                primaries_count(plan, flow, p, (uint32_t)-1);
-                owners[0] = step.to;
-                owners[k] = step.from;
-                flow->loads[step.from]--;
-                flow->loads[step.to]++;
-                primaries_count(plan, flow, p, 1);
-                return;
-            }
+        unsigned index = primaries_index(plan, p, step.to);
+        if (owners[0] == step.from && index > 0) {
+            primaries_count(plan, flow, p, (uint32_t)-1);
+            owners[0] = step.to;
+            owners[index] = step.from;
+            flow->loads[step.from]--;
+            flow->loads[step.to]++;
+            primaries_count(plan, flow, p, 1);
+            return;
         }
     }
-    ASSERT(!"the edge that was counted exists");
 }
 
 void plan_balance_primaries(struct plan *plan)

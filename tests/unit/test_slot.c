@@ -98,6 +98,34 @@ TEST(partitions_tile_the_slots)
     }
 }
 
+/* CRC16 was not made for this: real keys, alike as they are, must still spread as chance would. */
+TEST(english_words_spread_evenly_over_partitions)
+{
+    enum { PARTITIONS = 1024 };
+    FILE *words = fopen("/usr/share/dict/words", "r"); /* The package wamerican. */
+    uint32_t counts[PARTITIONS] = {0}, keys = 0;
+    double square_sum = 0;
+    char key[128];
+
+    ck_assert_ptr_nonnull(words);
+    while (fgets(key, sizeof(key), words) != NULL) {
+        struct bytes bytes = bytes_of(key);
+        bytes.size -= bytes.size > 0; /* The newline. */
+        counts[slot_partition(slot_of(bytes), PARTITIONS)]++;
+        keys++;
+    }
+    ck_assert_int_eq(fclose(words), 0);
+    double mean = (double)keys / PARTITIONS;
+    for (unsigned p = 0; p < PARTITIONS; p++) {
+        square_sum += (counts[p] - mean) * (counts[p] - mean) / mean;
+    }
+    /* Chi squared has mean 1023 and deviation 45; four of them are one chance in 30,000. */
+    ck_assert_double_lt(square_sum, 1023 + 4 * 45);
+    ck_assert_double_gt(square_sum, 1023 - 4 * 45);
+    ck_assert_uint_gt(keys, 50000);
+    printf("COUNT slot_words %u\n", keys);
+}
+
 TEST(only_powers_of_two_up_to_the_slots_are_partition_counts)
 {
     unsigned valid = 0;
@@ -113,4 +141,5 @@ TEST(only_powers_of_two_up_to_the_slots_are_partition_counts)
 
 UNIT_MAIN(keys_have_the_slots_of_redis_cluster, the_hash_tag_alone_decides,
           binary_keys_hash_as_bit_by_bit, partitions_tile_the_slots,
+          english_words_spread_evenly_over_partitions,
           only_powers_of_two_up_to_the_slots_are_partition_counts)
