@@ -8,24 +8,25 @@
  * Reductions, each exact (the test compares with a search that has none):
  *  1. A write whose value is read takes effect before its first reader returns. So it gets that
  *     deadline, and is no longer of unknown outcome.
- *  2. A value may be replaced only when all its readers have been invoked, as they can read nothing
- *     else; readers of the present state take effect at once, as that changes nothing.
- *  3. Writes of unknown outcome that nobody reads never have to take effect, and an SET of them can
- *     serve nothing but a DEL that removed something (or, by expiring, as a DEL). They are alike
- * but for their invocation, so the earliest is used first, and a counter of used ones is enough.
+ *  2. A value may be replaced only when all its readers have been invoked, as they can read
+ *     nothing else; readers of the present state take effect at once, as that changes nothing.
+ *  3. Writes of unknown outcome that nobody reads never have to take effect, and an SET of them
+ *     can serve nothing but a DEL that removed something (or, by expiring, as a DEL). They are
+ *     alike but for their invocation, so the earliest is used first, and a counter is enough.
  *  4. A "block" is a blind write with all its readers, and all that GETSETs make of what it wrote
  *     with their readers, all in flight. Nothing else fits in between. Directly before another
- * blind write, or a DEL that removes, it fits without a trace. So instead of trying both, remember
- * it as absorbable, and let it take effect there, in retrospect, when one of it must return.
- *     Otherwise it serves only as what the next DEL removes, as what expires before the next
- *     operation sees nil, or as the state after its own deadline.
+ *     blind write, or a DEL that removes, it fits without a trace. So instead of trying both,
+ *     remember it as absorbable, and let it take effect there, in retrospect, when one of it must
+ *     return. Otherwise it serves only as what the next DEL removes, as what expires before the
+ *     next operation sees nil, or as the state after its own deadline.
  *  5. Values without further readers that do not expire are one state.
  *  6. A write invoked after another has returned has replaced it when it returns itself. A value
  *     whose window begins after that, or after all that happened, might as well not expire.
+ *
  * With expiry, what takes effect makes time pass. A "hazard" is a past time after which a write
  * that has not taken effect yet would be too late to be seen. Reductions do not pass it; expand
- * decides to. Where there is none, no time up to now makes a difference, and configurations forget
- * theirs. */
+ * decides to. Where there is none, no time up to now makes a difference, and configurations
+ * forget theirs. */
 #include "tests/lib/lin.h"
 
 #include <inttypes.h>
