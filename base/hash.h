@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 
-/* XXH3-64, seed 0: checksums of values and frames; not for data an attacker may choose to collide. */
+/* XXH3-64, seed 0: checksums of values and frames, not for data chosen to collide. */
 uint64_t hash_xxh3(struct bytes bytes);
 /* XXH3-64 over two parts as if they were joined. */
 uint64_t hash_xxh3_2(struct bytes first, struct bytes second);

@@ -1,8 +1,9 @@
 /* base/mutant.h - named switches that re-introduce known bugs, for a test build only.
  *
- * A checker that has never failed proves nothing: the program ringfort-sim-mutants is built from the
- * same sources with -DRINGFORT_MUTANTS, switches on one mutant at a time, and the simulator must
- * notice each. Without that define MUTANT() is the constant false: the release binary holds no hook.
+ * A checker that has never failed proves nothing: the program ringfort-sim-mutants is built from
+ * the same sources with -DRINGFORT_MUTANTS, switches on one mutant at a time, and the simulator
+ * must notice each. Without that define MUTANT() is the constant false: the release binary holds
+ * no hook.
  *
  *     if (!MUTANT(low_tag)) {
  *         timestamp = MAX(timestamp, seen);

@@ -52,8 +52,9 @@ void pack_bin(struct buf *buf, struct bytes value)
     buf_put_bytes(buf, value);
 }
 
-/* -- Reading: msgpack-c's own parser, with callbacks that write one token per value into an array. A
- * container's token comes before those of its items. Nothing is allocated by an announced length. */
+/* -- Reading: msgpack-c's own parser, with callbacks that write one token per value into an array.
+ * A container's token comes before those of its items. Nothing is allocated by an announced length.
+ */
 
 enum token_type {
     TOKEN_OTHER,
@@ -111,7 +112,8 @@ static int add_counted(struct token_list *list, enum token_type type, unsigned c
     return token_add(list, (struct unpack_token){.type = (uint8_t)type, .size = count});
 }
 
-/* The names that msgpack/unpack_template.h asks for. Objects are not used: an int stands for them. */
+/* The names that msgpack/unpack_template.h asks for. No objects are made: an int is in their place.
+ */
 #define msgpack_unpack_struct(name) struct token_unpack##name
 #define msgpack_unpack_func(ret, name) static __attribute__((unused)) ret token_unpack##name
 #define msgpack_unpack_callback(name) on##name

@@ -1,7 +1,7 @@
 /* base/pack.h - msgpack: bodies of peer messages. The only file that includes <msgpack.h>.
  *
- * Bodies are maps with small unsigned integers as keys; a reader skips the keys it does not know, so
- * that versions N and N-1 work together. Nothing is copied: strings point into the input. */
+ * Bodies are maps with small unsigned integers as keys; a reader skips the keys it does not know,
+ * so that versions N and N-1 work together. Nothing is copied: strings point into the input. */
 #pragma once
 
 #include "base/arena.h"
@@ -15,10 +15,11 @@ void pack_i64(struct buf *buf, int64_t value);
 void pack_bool(struct buf *buf, bool value);
 void pack_bin(struct buf *buf, struct bytes value);
 
-/* Reading: msgpack-c parses the whole body once, into memory of an arena; the cursor then walks what
- * it found, depth first. Strings point into the input. The first malformed or mistyped item sets
- * `failed`; every read after that returns 0, false or empty. A body nested deeper than PACK_DEPTH_MAX
- * fails. What is allocated is at most 64 bytes per byte of input, so that a small frame stays small. */
+/* Reading: msgpack-c parses the whole body once, into memory of an arena; the cursor then walks
+ * what it found, depth first. Strings point into the input. The first malformed or mistyped item
+ * sets `failed`; every read after that returns 0, false or empty. A body nested deeper than
+ * PACK_DEPTH_MAX fails. What is allocated is at most 64 bytes per byte of input, so that a small
+ * frame stays small. */
 enum { PACK_DEPTH_MAX = 16 };
 
 struct unpack_token;

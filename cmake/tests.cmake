@@ -44,3 +44,9 @@ foreach(folder sim fuzz transcripts bench e2e chaos)
     add_subdirectory(tests/${folder})
   endif()
 endforeach()
+
+# The house rules that no compiler knows, and proof that their alarm rings.
+add_test(NAME tidy COMMAND ${CMAKE_SOURCE_DIR}/cmake/tidy.sh ${CMAKE_BINARY_DIR})
+add_test(NAME tidy_alarm
+  COMMAND ${CMAKE_SOURCE_DIR}/cmake/tidy_test.sh ${CMAKE_BINARY_DIR}/tidy_alarm)
+add_test(NAME format COMMAND ${CMAKE_SOURCE_DIR}/cmake/format.sh)

@@ -1,4 +1,5 @@
-/* tests/unit/test_pack.c - msgpack bodies: what was packed comes back, and nothing else is believed. */
+/* tests/unit/test_pack.c - msgpack bodies: what was packed comes back, and nothing else is
+ * believed. */
 #include "base/pack.h"
 
 #include <string.h>
