@@ -14,7 +14,7 @@ void cache_init(struct cache *cache, uint64_t bytes_max, uint64_t seed)
 void cache_release(struct cache *cache)
 {
     for (size_t i = 0; i < cache->capacity; i++) {
-        mem_free(cache->slots[i]);
+        mem_free(cache->slots[i].entry);
     }
     mem_free(cache->slots);
     *cache = (struct cache){0};
@@ -26,29 +26,28 @@ struct bytes cache_record(const struct cache_entry *entry)
 }
 
 /* The slot of `key`, or the free slot where it would go. The table is never full. */
-static size_t cache_slot(const struct cache *cache, uint64_t hash, struct bytes key)
+static struct cache_slot *cache_slot(const struct cache *cache, uint64_t hash, struct bytes key)
 {
     size_t at = (size_t)hash & (cache->capacity - 1);
 
-    while (cache->slots[at] != NULL) {
-        const struct cache_entry *entry = cache->slots[at];
-        if (entry->hash == hash && entry->key_size == key.size &&
+    while (cache->slots[at].entry != NULL) {
+        const struct cache_entry *entry = cache->slots[at].entry;
+        if (cache->slots[at].hash == hash && entry->key_size == key.size &&
             memcmp(entry->data, key.data, key.size) == 0) {
             break;
         }
         at = (at + 1) & (cache->capacity - 1);
     }
-    return at;
+    return &cache->slots[at];
 }
 
 struct cache_entry *cache_find(struct cache *cache, struct bytes key)
 {
-    if (cache->count == 0) {
-        cache->misses++;
-        return NULL;
+    struct cache_entry *entry = NULL;
+
+    if (cache->count > 0) {
+        entry = cache_slot(cache, hash_seeded(key, cache->seed), key)->entry;
     }
-    struct cache_entry *entry =
-        cache->slots[cache_slot(cache, hash_seeded(key, cache->seed), key)];
     if (entry == NULL) {
         cache->misses++;
         return NULL;
@@ -60,7 +59,7 @@ struct cache_entry *cache_find(struct cache *cache, struct bytes key)
 
 static void cache_grow(struct cache *cache)
 {
-    struct cache_entry **old = cache->slots;
+    struct cache_slot *old = cache->slots;
     size_t old_capacity = cache->capacity;
 
     if ((cache->count + 1) * 4 <= cache->capacity * 3) {
@@ -69,9 +68,9 @@ static void cache_grow(struct cache *cache)
     cache->capacity = MAX((size_t)CACHE_SLOTS_MIN, old_capacity * 2);
     cache->slots = mem_alloc_zero(cache->capacity, sizeof(cache->slots[0]));
     for (size_t i = 0; i < old_capacity; i++) {
-        if (old[i] != NULL) {
-            size_t at = (size_t)old[i]->hash & (cache->capacity - 1);
-            while (cache->slots[at] != NULL) {
+        if (old[i].entry != NULL) {
+            size_t at = (size_t)old[i].hash & (cache->capacity - 1);
+            while (cache->slots[at].entry != NULL) {
                 at = (at + 1) & (cache->capacity - 1);
             }
             cache->slots[at] = old[i];
@@ -82,7 +81,7 @@ static void cache_grow(struct cache *cache)
 
 static size_t cache_entry_size(const struct cache_entry *entry)
 {
-    return sizeof(*entry) + entry->capacity + sizeof(struct cache_entry *);
+    return sizeof(*entry) + entry->capacity + sizeof(struct cache_slot);
 }
 
 /* Take the entry at `hole` out, moving back what linear probing had pushed behind it (Knuth, vol. 3,
@@ -91,16 +90,16 @@ static void cache_remove_at(struct cache *cache, size_t hole)
 {
     size_t mask = cache->capacity - 1;
 
-    cache->bytes -= cache_entry_size(cache->slots[hole]);
-    mem_free(cache->slots[hole]);
-    cache->slots[hole] = NULL;
+    cache->bytes -= cache_entry_size(cache->slots[hole].entry);
+    mem_free(cache->slots[hole].entry);
+    cache->slots[hole].entry = NULL;
     cache->count--;
-    for (size_t at = (hole + 1) & mask; cache->slots[at] != NULL; at = (at + 1) & mask) {
-        size_t home = (size_t)cache->slots[at]->hash & mask;
+    for (size_t at = (hole + 1) & mask; cache->slots[at].entry != NULL; at = (at + 1) & mask) {
+        size_t home = (size_t)cache->slots[at].hash & mask;
         bool stays = hole <= at ? (hole < home && home <= at) : (hole < home || home <= at);
         if (!stays) {
             cache->slots[hole] = cache->slots[at];
-            cache->slots[at] = NULL;
+            cache->slots[at].entry = NULL;
             hole = at;
         }
     }
@@ -111,7 +110,7 @@ static void cache_evict(struct cache *cache, const struct cache_entry *keep, uin
 {
     for (int step = 0; step < CACHE_EVICT_STEPS && cache->bytes > cache->bytes_max; step++) {
         cache->hand &= cache->capacity - 1;
-        struct cache_entry *entry = cache->slots[cache->hand];
+        struct cache_entry *entry = cache->slots[cache->hand].entry;
         if (entry == NULL || entry == keep || entry->sequence > durable) {
             cache->hand++;
         } else if (entry->referenced) {
@@ -123,13 +122,12 @@ static void cache_evict(struct cache *cache, const struct cache_entry *keep, uin
     }
 }
 
-static struct cache_entry *cache_entry_new(struct bytes key, uint64_t hash, size_t record_size)
+static struct cache_entry *cache_entry_new(struct bytes key, size_t record_size)
 {
     size_t capacity = (key.size + record_size + CACHE_ROUND - 1) / CACHE_ROUND * CACHE_ROUND;
     struct cache_entry *entry = mem_alloc(sizeof(*entry) + capacity);
 
     ASSERT(capacity <= UINT32_MAX);
-    entry->hash = hash;
     entry->sequence = 0;
     entry->key_size = (uint32_t)key.size;
     entry->capacity = (uint32_t)capacity;
@@ -145,12 +143,12 @@ struct cache_entry *cache_put(struct cache *cache, struct bytes key, struct byte
     uint64_t hash = hash_seeded(key, cache->seed);
 
     cache_grow(cache);
-    size_t at = cache_slot(cache, hash, key);
-    struct cache_entry *entry = cache->slots[at];
+    struct cache_slot *slot = cache_slot(cache, hash, key);
+    struct cache_entry *entry = slot->entry;
     size_t needed = key.size + record.size;
     bool fits = entry != NULL && needed <= entry->capacity && entry->capacity <= needed * 4 + 64;
     if (!fits) {
-        struct cache_entry *fresh = cache_entry_new(key, hash, record.size);
+        struct cache_entry *fresh = cache_entry_new(key, record.size);
         fresh->sequence = entry != NULL ? entry->sequence : 0;
         if (entry != NULL) {
             cache->bytes -= cache_entry_size(entry);
@@ -158,7 +156,8 @@ struct cache_entry *cache_put(struct cache *cache, struct bytes key, struct byte
         } else {
             cache->count++;
         }
-        cache->slots[at] = entry = fresh;
+        *slot = (struct cache_slot){hash, fresh};
+        entry = fresh;
         cache->bytes += cache_entry_size(entry);
     }
     if (record.size > 0) {

@@ -8,7 +8,6 @@
 #include "base/bytes.h"
 
 struct cache_entry {
-    uint64_t hash;
     uint64_t sequence;    /* Of the last write; the record may be revealed once it is durable. */
     uint32_t key_size;
     uint32_t capacity;    /* Room for key and record. */
@@ -17,8 +16,14 @@ struct cache_entry {
     uint8_t data[];       /* Key, then record. */
 };
 
+/* The hash stands beside the pointer, so that a probe touches the entry it looks for and no other. */
+struct cache_slot {
+    uint64_t hash;
+    struct cache_entry *entry; /* NULL: free. */
+};
+
 struct cache {
-    struct cache_entry **slots;
+    struct cache_slot *slots;
     size_t count, capacity;
     uint64_t bytes, bytes_max;
     uint64_t seed;
