@@ -132,6 +132,9 @@ static const char *upper_text(struct arena *arena, const char *text, size_t size
 /* A command of Redis that this version does not have. */
 static bool is_redis_command(struct bytes name, struct bytes sub)
 {
+    if (memchr(name.data, '|', name.size) != NULL) {
+        return false; /* "client|id" is how tables name it, not how it is called. */
+    }
     for (unsigned i = 0; i < REDIS_COMMANDS_COUNT; i++) {
         if (name_matches(REDIS_COMMANDS[i], name, sub)) {
             return true;

@@ -77,6 +77,8 @@ const struct command *command_find(const struct clients *clients, struct bytes n
                                    struct bytes sub);
 /* By the full name, as "get" or "client|id" in any mixture of case. */
 const struct command *command_find_full(const struct clients *clients, struct bytes name);
+/* "client|id" is one of "client". */
+bool command_is_sub_of(const struct command *command, const struct command *container);
 unsigned command_number(const struct command *command);
 /* The indexes of keys in a request: first, first + step .. last. Return how many. */
 uint32_t command_keys(const struct command *command, uint32_t argc, uint32_t *first,
@@ -134,7 +136,8 @@ enum help_text { HELP_CLIENT, HELP_CLUSTER, HELP_COMMAND, HELP_CONFIG, HELP_CONS
 
 #define COMMAND_HANDLERS(X)                                                                        \
     X(auth)                                                                                        \
-    X(client_flag) X(client_getname) X(client_id) X(client_info) X(client_list) X(client_setinfo)  \
+    X(client_flag)                                                                                 \
+    X(client_getname) X(client_id) X(client_info) X(client_list) X(client_setinfo)                 \
         X(client_setname) X(cluster_countkeysinslot) X(cluster_info) X(cluster_keyslot)            \
             X(cluster_myid) X(cluster_nodes) X(cluster_ok) X(cluster_refused) X(cluster_shards)    \
                 X(cluster_slots) X(command_all) X(command_count) X(command_docs)                   \

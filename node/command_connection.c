@@ -210,15 +210,15 @@ enum run run_wait(struct invocation *in)
     int64_t wanted;
     int64_t timeout_ms;
 
+    if (!command_i64(in, in->argv[1], &wanted)) {
+        return RUN_REPLIED;
+    }
     if (!bytes_to_i64(in->argv[2], &timeout_ms)) {
         reply_error(&in->reply, "ERR timeout is not an integer or out of range");
         return RUN_REPLIED;
     }
     if (timeout_ms < 0) {
         reply_error(&in->reply, "ERR timeout is negative");
-        return RUN_REPLIED;
-    }
-    if (!command_i64(in, in->argv[1], &wanted)) {
         return RUN_REPLIED;
     }
     const struct view *view = clients_view(in->clients);

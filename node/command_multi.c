@@ -12,6 +12,7 @@ struct multi *multi_new(struct call *call, uint32_t parts_count)
 
     ASSERT(call->multi == NULL);
     arena_init(&multi->arena, MULTI_BLOCK_SIZE);
+    buf_init(&multi->walk.found, (size_t)1 << 46);
     multi_restart(multi, parts_count);
     call->multi = multi;
     call->on_op = on_part;
@@ -21,6 +22,8 @@ struct multi *multi_new(struct call *call, uint32_t parts_count)
 void multi_free(struct multi *multi)
 {
     arena_release(&multi->arena);
+    buf_release(&multi->walk.found);
+    mem_free((void *)(uintptr_t)multi->walk.pattern.data);
     mem_free(multi);
 }
 

@@ -18,6 +18,23 @@ struct multi_part {
     bool found;
 };
 
+/* Going through all keys, page after page (command_scan.c). */
+struct walk {
+    enum walk_kind { WALK_NONE, WALK_SCAN, WALK_KEYS, WALK_FLUSH, WALK_COUNT } kind;
+    bool all_keys; /* No pattern. */
+    bool no_type;  /* SCAN TYPE of what no key is. */
+    bool any_slot; /* On the cluster face too, whoever its primary is. */
+    bool pumping, listing, over;
+    struct bytes pattern; /* Owned. */
+    uint8_t database, database_last;
+    uint64_t position, end; /* Of the range being read; */
+    uint64_t limit;         /* where the whole walk ends. */
+    uint32_t wanted, pages; /* SCAN: keys to look at, pages read. */
+    uint64_t seen, matched, done, unknown, refused;
+    struct buf found;     /* Matching keys, as bulk strings. */
+    struct op_result bad; /* Why it ended early, when its outcome is not OUTCOME_DONE. */
+};
+
 struct multi {
     struct arena arena; /* Keys and values: the input is gone before they are used. */
     struct multi_part *parts;
@@ -29,7 +46,7 @@ struct multi {
     uint64_t value_bytes;
     struct op_result first_bad;    /* Without anything lent. */
     void (*on_end)(struct call *); /* All parts have ended; answers and finishes the call. */
-    void *more;                    /* Of command_scan.c; from `arena`. */
+    struct walk walk;
 };
 
 /* A call's multi with room for `parts_count` parts, all fields zero. */

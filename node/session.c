@@ -13,6 +13,7 @@ enum {
     IN_KEEP_SIZE = 4096,        /* Memory kept by an idle session. */
     REPLY_KEEP_SIZE = 1024,     /* Memory kept by a pooled call. */
     ARENA_RESET_SIZE = 64 * 1024,
+    GENERATION_MASK = 0x7fffffff,     /* The quorum keeps the top bit of a token to itself. */
     IN_SLACK_SIZE = 64 * 1024 * 1024, /* Chunks that may arrive on top of a whole request. */
 };
 
@@ -116,6 +117,7 @@ void call_free(struct call *call)
     if (call->multi != NULL) {
         multi_free(call->multi);
     }
+    mem_free(call->reply_key);
     buf_release(&call->reply);
     mem_free(call);
 }
@@ -134,6 +136,8 @@ static void call_recycle(struct call *call)
         multi_free(call->multi);
         call->multi = NULL;
     }
+    mem_free(call->reply_key);
+    call->reply_key = NULL;
     buf_clear_shrink(&call->reply, REPLY_KEEP_SIZE);
     list_push_front(&clients->calls_free, &call->link);
     clients->calls_free_count++;
@@ -425,7 +429,7 @@ static struct request *request_new(struct call *call, uint32_t part, uint64_t *t
     clients->requests_count++;
     request->call = call;
     request->part = part;
-    request->generation++;
+    request->generation = (request->generation + 1) & GENERATION_MASK;
     call->requests++;
     *token = (uint64_t)request->generation << 32 | index;
     return request;

@@ -103,10 +103,13 @@ struct call {
     bool keyed, done, exclusive, failed;
     bool writes;
     uint8_t resp, database, variant;
+    unsigned sections; /* INFO */
     uint32_t requests; /* In flight. */
     uint64_t position; /* Of its key, when `keyed`. */
     uint64_t started_ns;
     struct terms terms;
+    uint8_t *reply_key; /* RF.GET: the stored key, freed with the call. */
+    size_t reply_key_size;
     struct multi *multi; /* State of a call of many operations; freed with the call. */
     struct buf reply;    /* While an older call is in flight. */
 };
