@@ -1,8 +1,8 @@
 /* node/clients.h - all client connections of a node: streams of RESP in, replies in order out.
  *
- * Sits between node.c, which owns time, peers and the quorum, and the commands. Pure. Every function
- * of `struct clients_io` may be called during any clients_* call; clients_on_op and its siblings may
- * be called by node.c during clients_io.start (an operation that ends at once). */
+ * Sits between node.c, which owns time, peers and the quorum, and the commands. Pure. Every
+ * function of `struct clients_io` may be called during any clients_* call; clients_on_op and its
+ * siblings may be called by node.c during clients_io.start (an operation that ends at once). */
 #pragma once
 
 #include "node/node.h"
@@ -12,12 +12,12 @@
 /* One member of the cluster as clients may see it. Strings are NUL-terminated. */
 struct view_member {
     char name[64], rack[64];
-    char id[41];               /* 40 hex: node id (32) and store epoch (8); all '0' while unknown. */
+    char id[41]; /* 40 hex: node id (32) and store epoch (8); all '0' while unknown. */
     char client_host[128], cluster_host[128], peer_host[128]; /* As advertised; "" while unknown. */
     uint16_t client_port, cluster_port, peer_port;            /* 0: that face is off or unknown. */
     unsigned weight;
     bool self, live, connected;
-    uint64_t since_ms;         /* How long it has been in this state. */
+    uint64_t since_ms; /* How long it has been in this state. */
     uint64_t ping_ms_ago, pong_ms_ago;
 };
 
@@ -25,16 +25,16 @@ struct view_member {
 struct view {
     const struct view_member *members;
     unsigned members_count, self;
-    const struct place *place;       /* NULL until the cluster has formed. */
-    uint64_t configuration;          /* Its number; the epoch of every partition while it never moved. */
+    const struct place *place; /* NULL until the cluster has formed. */
+    uint64_t configuration;    /* Its number; the epoch of every partition while it never moved. */
     bool serving;
-    const char *waiting;             /* Words why not, e.g. "waiting for members n2 n3"; NULL when serving. */
+    const char *waiting; /* Words why not, e.g. "waiting for members n2 n3"; NULL when serving. */
     uint8_t cluster_id[16];
-    uint8_t context_key[16];         /* SipHash key of the cluster: authenticates contexts. */
+    uint8_t context_key[16]; /* SipHash key of the cluster: authenticates contexts. */
     char cluster_name[64];
-    uint64_t boot;                   /* Count of starts of this node. */
+    uint64_t boot; /* Count of starts of this node. */
     uint64_t actor;
-    unsigned n, r, w;                /* Effective. */
+    unsigned n, r, w;                                /* Effective. */
     unsigned partitions_count, partitions_reachable; /* Own partitions with a live quorum. */
     uint64_t peer_messages_sent, peer_messages_received, peer_bytes_sent, peer_bytes_received;
     uint64_t peer_deltas_dropped;
@@ -68,7 +68,8 @@ void clients_on_open(struct clients *clients, struct now now, uint64_t client, e
                      const char *address);
 void clients_on_bytes(struct clients *clients, struct now now, uint64_t client, struct bytes bytes);
 void clients_on_closed(struct clients *clients, struct now now, uint64_t client);
-void clients_on_op(struct clients *clients, struct now now, uint64_t token, const struct op_result *result);
+void clients_on_op(struct clients *clients, struct now now, uint64_t token,
+                   const struct op_result *result);
 void clients_on_listed(struct clients *clients, struct now now, uint64_t token,
                        const struct list_result *result);
 void clients_on_counted(struct clients *clients, struct now now, uint64_t token,

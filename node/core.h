@@ -2,10 +2,12 @@
  *
  *      node.c        the step: events to the parts, effects out of them
  *      core_start.c  recovery, identity, forming the cluster, orderly stop
- *      core_peers.c  connections between members: handshake, liveness, messages
+ *      core_peers.c  connections between members: dialing, liveness, messages
+ *      core_hello.c  their handshake
  *      core_view.c   what clients and people may know of the cluster
  *
- *   START -> LOADING (meta, then log) -> IDENTIFYING (actor durable) -> FORMING -> SERVING -> STOPPING */
+ *   START -> LOADING (meta, then log) -> IDENTIFYING (actor durable) -> FORMING -> SERVING ->
+ * STOPPING */
 #pragma once
 
 #include "base/arena.h"
@@ -43,10 +45,10 @@ enum phase {
 };
 
 struct connection {
-    uint64_t id;        /* 0: none. */
-    uint16_t member;    /* MEMBER_NONE until a hello. */
+    uint64_t id;     /* 0: none. */
+    uint16_t member; /* MEMBER_NONE until a hello. */
     bool dialed, hello_sent, hello_heard, established, blocked;
-    struct buf in, out;           /* `out` collects the sends of one step. */
+    struct buf in, out;             /* `out` collects the sends of one step. */
     struct buf own_hello, in_hello; /* Until the proofs have been exchanged. */
     uint8_t nonce[16], their_nonce[16], expected[32];
     uint64_t opened_ns, heard_ns, sent_ns;
@@ -55,18 +57,18 @@ struct connection {
 
 struct node_member {
     struct ring_member ring;
-    char address[128];               /* To dial. */
+    char address[128]; /* To dial. */
     uint8_t id[NODE_ID_SIZE];
     bool id_known, id_durable;
-    enum phase phase;                /* As it last said. */
+    enum phase phase; /* As it last said. */
     uint64_t boot, actor;
-    char advertise[3][128];          /* Client, cluster, peer. */
-    struct connection *connection;   /* Established, or NULL. */
+    char advertise[3][128];        /* Client, cluster, peer. */
+    struct connection *connection; /* Established, or NULL. */
     bool live, dialing;
     uint64_t dial_at_ns, changed_ns;
     uint32_t backoff_ms;
     uint64_t heard_ns, pinged_ns;
-    char refused[160];               /* Why it would not talk to us, already logged. */
+    char refused[160]; /* Why it would not talk to us, already logged. */
 };
 
 struct node {
@@ -86,16 +88,16 @@ struct node {
     uint8_t context_key[16];
     uint8_t genesis[16];
     enum phase phase;
-    bool clean;                      /* The last stop left its mark. */
-    bool known;                      /* The directory had a node id. */
+    bool clean; /* The last stop left its mark. */
+    bool known; /* The directory had a node id. */
     uint64_t boot, actor, hlc_bound;
-    uint64_t identity_sequence;      /* Durable: we may issue dots. */
-    uint64_t form_sequence;          /* Durable: we may say that we stored the cluster. */
-    enum phase form_phase;           /* What becomes true then. */
+    uint64_t identity_sequence; /* Durable: we may issue dots. */
+    uint64_t form_sequence;     /* Durable: we may say that we stored the cluster. */
+    enum phase form_phase;      /* What becomes true then. */
     uint64_t stop_sequence;
     uint64_t scan_id;
 
-    struct node_member *members;     /* Sorted by name: the index is the same everywhere. */
+    struct node_member *members; /* Sorted by name: the index is the same everywhere. */
     uint16_t members_count;
     struct place place;
     struct quorum *quorum;
@@ -103,7 +105,7 @@ struct node {
 
     struct connection **connections;
     size_t connections_count, connections_capacity;
-    uint64_t peers_at_ns;            /* When to look at connections again. */
+    uint64_t peers_at_ns; /* When to look at connections again. */
 
     struct shell_stats shell;
     struct view view;
@@ -111,7 +113,7 @@ struct node {
     uint64_t view_at_ns;
     struct view_member *view_members;
     uint64_t messages_sent, messages_received, bytes_sent, bytes_received, deltas_dropped;
-    uint64_t strangers;              /* Connections refused before or at their hello. */
+    uint64_t strangers; /* Connections refused before or at their hello. */
 };
 
 /* -- node.c: effects */
@@ -148,6 +150,18 @@ void peers_send_frame(struct node *node, struct connection *connection, enum wir
 /* Emit what the step has collected for each connection. */
 void peers_flush(struct node *node);
 void peers_release(struct node *node);
+/* Forget the connection. `tell`: the other side does not know yet. */
+void peers_close(struct node *node, struct connection *connection, bool tell);
+/* See whether the member is live now, and tell the quorum when that has changed. */
+void peers_set_live(struct node *node, uint16_t index);
+/* A value of the greatest size, and room for what surrounds it. */
+size_t peers_frame_size_max(const struct node *node);
+
+/* -- core_hello.c */
+void hello_send(struct node *node, struct connection *connection);
+void hello_on_hello(struct node *node, struct connection *connection, struct bytes body);
+void hello_on_proof(struct node *node, struct connection *connection, struct bytes body);
+void hello_on_refused(struct node *node, struct connection *connection, struct bytes words);
 
 /* -- core_view.c */
 const struct view *view_of(struct node *node);

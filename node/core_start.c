@@ -1,8 +1,9 @@
 /* node/core_start.c - from an unknown directory to a serving member, and back to a clean stop.
  *
- * A node draws a new actor at every start without the clean-stop mark, since it cannot prove that it
- * remembers every dot it issued. A cluster forms once: the first member by name, when all members are
- * connected and empty, draws the cluster id; all store it with all node ids; then all serve. */
+ * A node draws a new actor at every start without the clean-stop mark, since it cannot prove that
+ * it remembers every dot it issued. A cluster forms once: the first member by name, when all
+ * members are connected and empty, draws the cluster id; all store it with all node ids; then all
+ * serve. */
 #include "node/core.h"
 
 #include "base/hash.h"
@@ -74,14 +75,16 @@ static void load_meta(struct node *node, struct bytes name, struct bytes value)
 
     if (name.size == 3 && name.data[0] == 'c') {
         if (quorum_recover_clock(node->quorum, be16_at(name.data + 1), value) != OK) {
-            node_fatal(node, "the clock of partition %u in %s is damaged: restore this node from "
-                             "its peers with an empty data-dir of a new node",
+            node_fatal(node,
+                       "the clock of partition %u in %s is damaged: restore this node from "
+                       "its peers with an empty data-dir of a new node",
                        be16_at(name.data + 1), node->options.data_dir);
         }
     } else if (bytes_equal(name, BYTES_LITERAL("format"))) {
         if (reader_u8(&in) != FORMAT_VERSION) {
-            node_fatal(node, "the data directory %s has another format than this version (%d): "
-                             "use the version that wrote it, or a new data-dir",
+            node_fatal(node,
+                       "the data directory %s has another format than this version (%d): "
+                       "use the version that wrote it, or a new data-dir",
                        node->options.data_dir, FORMAT_VERSION);
         }
     } else if (bytes_equal(name, BYTES_LITERAL("node")) && value.size == NODE_ID_SIZE) {
@@ -89,8 +92,9 @@ static void load_meta(struct node *node, struct bytes name, struct bytes value)
         node->known = true;
     } else if (bytes_equal(name, BYTES_LITERAL("name"))) {
         if (!bytes_equal(value, bytes_of(node->options.node_name))) {
-            node_fatal(node, "the data directory %s belongs to node '%.*s', this is '%s': give each "
-                             "node its own data-dir, or the name it had",
+            node_fatal(node,
+                       "the data directory %s belongs to node '%.*s', this is '%s': give each "
+                       "node its own data-dir, or the name it had",
                        node->options.data_dir, (int)MIN(value.size, (size_t)63), value.data,
                        node->options.node_name);
         }
@@ -140,18 +144,18 @@ static void identify(struct node *node)
         node->actor = ((uint64_t)node->self + 1) << (64 - ACTOR_MEMBER_BITS) | random;
     }
     node->boot++;
-    quorum_set_identity(node->quorum, node->actor,
-                        MUTANT(hlc_falls_restart) ? 0 : node->hlc_bound);
+    quorum_set_identity(node->quorum, node->actor, MUTANT(hlc_falls_restart) ? 0 : node->hlc_bound);
     put_meta(node, BYTES_LITERAL("format"), format, sizeof(format));
     put_meta(node, BYTES_LITERAL("node"), node->id, NODE_ID_SIZE);
-    put_meta(node, BYTES_LITERAL("name"), node->options.node_name,
-             strlen(node->options.node_name));
+    put_meta(node, BYTES_LITERAL("name"), node->options.node_name, strlen(node->options.node_name));
     put_meta_u64(node, BYTES_LITERAL("actor"), node->actor);
     put_meta_u64(node, BYTES_LITERAL("boot"), node->boot);
     quorum_put_meta(node->quorum, BYTES_LITERAL("clean"), NULL);
     node->identity_sequence = quorum_sequence(node->quorum);
     node_log(node, LOG_INFO, "recovered after %s stop; boot %llu, actor %016llx",
-             node->clean ? "an orderly" : node->boot == 1 ? "no earlier" : "an unclean",
+             node->clean       ? "an orderly"
+             : node->boot == 1 ? "no earlier"
+                               : "an unclean",
              (unsigned long long)node->boot, (unsigned long long)node->actor);
 }
 
@@ -170,8 +174,9 @@ void start_on_scan(struct node *node, const struct event *event)
         if (node->state == NODE_LOADING_META) {
             load_meta(node, entry->key, entry->value);
         } else if (quorum_recover_log(node->quorum, entry->key, entry->value) != OK) {
-            node_fatal(node, "the log in %s is damaged: restore this node from its peers with an "
-                             "empty data-dir of a new node",
+            node_fatal(node,
+                       "the log in %s is damaged: restore this node from its peers with an "
+                       "empty data-dir of a new node",
                        node->options.data_dir);
         }
     }
@@ -289,8 +294,7 @@ static bool all_others(const struct node *node, enum phase least, enum phase mos
 {
     for (unsigned i = 0; i < node->members_count; i++) {
         const struct node_member *member = &node->members[i];
-        bool heard = member->connection != NULL && member->phase >= least &&
-                     member->phase <= most;
+        bool heard = member->connection != NULL && member->phase >= least && member->phase <= most;
         if (i != node->self && !heard) {
             return false;
         }
@@ -317,9 +321,9 @@ static void serve(struct node *node)
     hash_hmac_sha256((struct bytes){node->cluster_id, 16}, BYTES_LITERAL("ringfort context"), mac);
     memcpy(node->context_key, mac, sizeof(node->context_key));
     quorum_serve(node->quorum, node->now);
-    node_log(node, LOG_INFO, "serving: member %u of %u, cluster %02x%02x%02x%02x",
-             node->self + 1U, node->members_count, node->cluster_id[0], node->cluster_id[1],
-             node->cluster_id[2], node->cluster_id[3]);
+    node_log(node, LOG_INFO, "serving: member %u of %u, cluster %02x%02x%02x%02x", node->self + 1U,
+             node->members_count, node->cluster_id[0], node->cluster_id[1], node->cluster_id[2],
+             node->cluster_id[3]);
 }
 
 void form_step(struct node *node)
@@ -396,8 +400,8 @@ void start_on_stop(struct node *node)
 
 void start_stop_step(struct node *node)
 {
-    if (node->state != NODE_STOPPING || node->stop_sequence != 0 ||
-        !clients_idle(node->clients) || !quorum_idle(node->quorum)) {
+    if (node->state != NODE_STOPPING || node->stop_sequence != 0 || !clients_idle(node->clients) ||
+        !quorum_idle(node->quorum)) {
         return;
     }
     /* From here on node.c lets nothing in that could write behind the mark. */

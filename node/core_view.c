@@ -44,8 +44,8 @@ static void fill_member(struct node *node, uint16_t index)
     const struct options *options = &node->options;
     struct view_member *view = &node->view_members[index];
     bool self = index == node->self;
-    const char *client = self ? first_set(options->advertise_client, options->client_listen)
-                              : member->advertise[0];
+    const char *client =
+        self ? first_set(options->advertise_client, options->client_listen) : member->advertise[0];
     const char *cluster = self ? first_set(options->advertise_cluster, options->cluster_listen)
                                : member->advertise[1];
     const char *peer = self ? first_set(options->advertise_peer, options->peer_listen)
@@ -81,7 +81,8 @@ static const char *waiting_words(struct node *node)
     size = (size_t)snprintf(words, 512, "waiting for members");
     for (unsigned i = 0; i < node->members_count && size < 400; i++) {
         const struct node_member *member = &node->members[i];
-        bool missing = i != node->self && (member->connection == NULL || member->phase == PHASE_EMPTY);
+        bool missing =
+            i != node->self && (member->connection == NULL || member->phase == PHASE_EMPTY);
         if (missing) {
             size += (size_t)snprintf(words + size, 512 - size, " %s", member->ring.name);
         }

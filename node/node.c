@@ -68,8 +68,7 @@ void node_put(void *context, int family, struct bytes key, const struct bytes *v
     if (value != NULL) {
         value_copy = arena_copy_bytes(&node->step, *value);
     }
-    struct effect *effect =
-        effect_add(node, value != NULL ? EFFECT_DISK_PUT : EFFECT_DISK_DELETE);
+    struct effect *effect = effect_add(node, value != NULL ? EFFECT_DISK_PUT : EFFECT_DISK_DELETE);
     effect->family = (enum storage_family)family;
     effect->key = key_copy;
     effect->bytes = value_copy;
@@ -346,8 +345,7 @@ static void node_start(struct node *node, const struct event *event)
 static void on_scan(struct node *node, const struct event *event)
 {
     if (node->state == NODE_LOADING_META || node->state == NODE_LOADING_LOG) {
-        enum storage_family family =
-            node->state == NODE_LOADING_META ? STORAGE_META : STORAGE_LOG;
+        enum storage_family family = node->state == NODE_LOADING_META ? STORAGE_META : STORAGE_LOG;
         start_on_scan(node, event);
         if (node->state == NODE_STOPPED) {
             return;
@@ -412,10 +410,18 @@ static void dispatch(struct node *node, const struct event *event)
         return; /* The clean-stop mark is written: nothing may follow it. */
     }
     switch (event->type) {
-    case EVENT_START: node_start(node, event); return;
-    case EVENT_STOP: start_on_stop(node); return;
-    case EVENT_TURN: on_turn(node); return;
-    case EVENT_TIMER: on_timer(node); return;
+    case EVENT_START:
+        node_start(node, event);
+        return;
+    case EVENT_STOP:
+        start_on_stop(node);
+        return;
+    case EVENT_TURN:
+        on_turn(node);
+        return;
+    case EVENT_TIMER:
+        on_timer(node);
+        return;
     case EVENT_CLIENT_OPEN:
         clients_on_open(node->clients, node->now, event->id, event->face, event->address);
         return;
@@ -426,17 +432,33 @@ static void dispatch(struct node *node, const struct event *event)
         clients_on_closed(node->clients, node->now, event->id);
         start_stop_step(node);
         return;
-    case EVENT_PEER_OPEN: peers_on_open(node, event); return;
-    case EVENT_PEER_FAILED: peers_on_failed(node, event->member); return;
-    case EVENT_PEER_BYTES: peers_on_bytes(node, event); return;
-    case EVENT_PEER_CLOSED: peers_on_closed(node, event->id); return;
-    case EVENT_PEER_BLOCKED: peers_on_blocked(node, event->id, event->on); return;
+    case EVENT_PEER_OPEN:
+        peers_on_open(node, event);
+        return;
+    case EVENT_PEER_FAILED:
+        peers_on_failed(node, event->member);
+        return;
+    case EVENT_PEER_BYTES:
+        peers_on_bytes(node, event);
+        return;
+    case EVENT_PEER_CLOSED:
+        peers_on_closed(node, event->id);
+        return;
+    case EVENT_PEER_BLOCKED:
+        peers_on_blocked(node, event->id, event->on);
+        return;
     case EVENT_DISK_READ:
         quorum_on_read(node->quorum, node->now, event->id, event->err, event->bytes);
         return;
-    case EVENT_DISK_SCAN: on_scan(node, event); return;
-    case EVENT_DURABLE: on_durable(node, event->sequence); return;
-    case EVENT_STATS: node->shell = *event->stats; return;
+    case EVENT_DISK_SCAN:
+        on_scan(node, event);
+        return;
+    case EVENT_DURABLE:
+        on_durable(node, event->sequence);
+        return;
+    case EVENT_STATS:
+        node->shell = *event->stats;
+        return;
     }
 }
 

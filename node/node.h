@@ -4,15 +4,15 @@
  *
  * 1. Ownership: the event is borrowed for the call; effects are lent until the next one. Nothing is
  *    ever transferred.
- * 2. Order: disk requests of one partition keep their order, all else may run in any. What must wait
- *    for a write is emitted only by the step that receives its event. A write is visible to later
+ * 2. Order: disk requests of one partition keep their order, all else may run in any. What must
+ * wait for a write is emitted only by the step that receives its event. A write is visible to later
  *    reads of its partition once its commit has been carried out, and revealed to others only when
  *    EVENT_DURABLE has covered it.
  * 3. Failure: a step cannot fail. Bad input is counted and dropped or answered; overload is an
  *    answer (-BUSY); a broken invariant aborts.
  *
- * Pure: no clock, socket, file, thread, global or random number. Time and the seed come with events.
- * The simulator drives this same function with encoded bytes. */
+ * Pure: no clock, socket, file, thread, global or random number. Time and the seed come with
+ * events. The simulator drives this same function with encoded bytes. */
 #pragma once
 
 #include "base/bytes.h"
@@ -34,36 +34,37 @@ struct shell_stats {
 };
 
 enum event_type {
-    EVENT_START,        /* First, once. Uses seed. */
-    EVENT_STOP,         /* Orderly stop: finish what runs, mark the directory clean. */
-    EVENT_TURN,         /* The loop's turn ends: close the open batch. */
-    EVENT_TIMER,        /* effects->deadline_ns has come. */
-    EVENT_CLIENT_OPEN,  /* id, face, address. */
-    EVENT_CLIENT_BYTES, /* id, bytes: the next piece of the client's stream, any size. */
-    EVENT_CLIENT_CLOSED,/* id. Not sent for a client that the core closed. */
-    EVENT_PEER_OPEN,    /* id, member (dialed) or MEMBER_NONE (accepted), address. */
-    EVENT_PEER_FAILED,  /* member: a dial did not succeed. */
-    EVENT_PEER_BYTES,   /* id, bytes. */
-    EVENT_PEER_CLOSED,  /* id. Not sent for a connection that the core closed. */
-    EVENT_PEER_BLOCKED, /* id, on: the connection's out-queue passed its bound, or fell below half. */
-    EVENT_DISK_READ,    /* id, err, bytes: a DISK_READ is done. */
-    EVENT_DISK_SCAN,    /* id, err, entries, entries_count, more. */
-    EVENT_DURABLE,      /* sequence: every commit up to it is durable. */
-    EVENT_STATS,        /* stats. */
+    EVENT_START,         /* First, once. Uses seed. */
+    EVENT_STOP,          /* Orderly stop: finish what runs, mark the directory clean. */
+    EVENT_TURN,          /* The loop's turn ends: close the open batch. */
+    EVENT_TIMER,         /* effects->deadline_ns has come. */
+    EVENT_CLIENT_OPEN,   /* id, face, address. */
+    EVENT_CLIENT_BYTES,  /* id, bytes: the next piece of the client's stream, any size. */
+    EVENT_CLIENT_CLOSED, /* id. Not sent for a client that the core closed. */
+    EVENT_PEER_OPEN,     /* id, member (dialed) or MEMBER_NONE (accepted), address. */
+    EVENT_PEER_FAILED,   /* member: a dial did not succeed. */
+    EVENT_PEER_BYTES,    /* id, bytes. */
+    EVENT_PEER_CLOSED,   /* id. Not sent for a connection that the core closed. */
+    EVENT_PEER_BLOCKED,  /* id, on: the connection's out-queue passed its bound, or fell below half.
+                          */
+    EVENT_DISK_READ,     /* id, err, bytes: a DISK_READ is done. */
+    EVENT_DISK_SCAN,     /* id, err, entries, entries_count, more. */
+    EVENT_DURABLE,       /* sequence: every commit up to it is durable. */
+    EVENT_STATS,         /* stats. */
 };
 
 enum { MEMBER_NONE = 0xffff };
 
 struct event {
     enum event_type type;
-    uint64_t now_ns;   /* Monotonic; never falls. */
-    int64_t wall_ms;   /* Unix time; may jump. */
-    uint64_t id;       /* Client, peer connection or disk request. Never reused in one run. */
+    uint64_t now_ns; /* Monotonic; never falls. */
+    int64_t wall_ms; /* Unix time; may jump. */
+    uint64_t id;     /* Client, peer connection or disk request. Never reused in one run. */
     enum face face;
     uint16_t member;
     bool on;
     bool more;
-    enum err err;      /* Disk: OK, ERR_NOT_FOUND, ERR_IO or ERR_CORRUPT. */
+    enum err err; /* Disk: OK, ERR_NOT_FOUND, ERR_IO or ERR_CORRUPT. */
     uint64_t sequence;
     struct bytes bytes;
     const char *address; /* "127.0.0.1:51234" of the other end. */

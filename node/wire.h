@@ -3,9 +3,9 @@
  *     length u32 | type u8 | version u8 | flags u16 | request u64 | partition u16 | epoch u64
  *     | hybrid clock u64 | checksum u64 | msgpack body
  *
- * Big-endian; `length` counts what follows it; the checksum is XXH3-64 over everything between it and
- * the length, and the body. Bodies are maps with small integers as keys; unknown keys are skipped, so
- * that versions N and N-1 work together. Pure. */
+ * Big-endian; `length` counts what follows it; the checksum is XXH3-64 over everything between it
+ * and the length, and the body. Bodies are maps with small integers as keys; unknown keys are
+ * skipped, so that versions N and N-1 work together. Pure. */
 #pragma once
 
 #include "base/arena.h"
@@ -20,9 +20,9 @@ enum {
 
 /* Types below MESSAGE_ASK belong to the connection itself. */
 enum wire_type {
-    WIRE_HELLO = 1,       /* Who I am; the first frame in each direction. */
-    WIRE_PROOF = 2,       /* The dialer knows the secret. */
-    WIRE_REFUSED = 3,     /* Why this connection ends, in words. */
+    WIRE_HELLO = 1,   /* Who I am; the first frame in each direction. */
+    WIRE_PROOF = 2,   /* The dialer knows the secret. */
+    WIRE_REFUSED = 3, /* Why this connection ends, in words. */
     WIRE_PING = 4,
     WIRE_PONG = 5,
     WIRE_FORM = 6,        /* The cluster id and all node ids: store them. */
@@ -51,7 +51,7 @@ MUST_CHECK enum err wire_next(struct bytes in, size_t frame_size_max, struct fra
 
 /* Append a message as one frame. */
 void wire_put_message(struct buf *out, const struct message *message);
-/* Decode the message of a frame; arrays from `arena`, bytes from the frame. Return ERR_MALFORMED, or
- * ERR_UNSUPPORTED for a type that is no message. */
+/* Decode the message of a frame; arrays from `arena`, bytes from the frame. Return ERR_MALFORMED,
+ * or ERR_UNSUPPORTED for a type that is no message. */
 MUST_CHECK enum err wire_get_message(const struct frame *frame, struct arena *arena,
                                      struct message *message);

@@ -189,28 +189,71 @@ static uint32_t fields_of(const struct message *message)
 static void put_field(struct buf *out, const struct message *message, enum field field)
 {
     switch (field) {
-    case FIELD_KEY: pack_bin(out, message->key); return;
-    case FIELD_DOTS: put_dots(out, message->dots, message->dots_count); return;
-    case FIELD_PAYLOADS: pack_bool(out, message->payloads); return;
-    case FIELD_STATUSES: pack_bin(out, message->statuses); return;
-    case FIELD_VERSIONS: put_versions(out, message->versions, message->versions_count); return;
-    case FIELD_ACKS: pack_bin(out, message->acks); return;
-    case FIELD_REASON: pack_u64(out, message->reason); return;
-    case FIELD_CLOCKS: put_clocks(out, message); return;
-    case FIELD_LOGGED: put_logged(out, message); return;
-    case FIELD_KEYS: put_keys(out, message); return;
-    case FIELD_COMPLETE: pack_bool(out, message->complete); return;
-    case FIELD_TRUNCATED: pack_bool(out, message->truncated); return;
-    case FIELD_OP: put_op(out, &message->op); return;
-    case FIELD_RESULT: put_result(out, &message->result); return;
-    case FIELD_POSITION: pack_u64(out, message->position); return;
-    case FIELD_POSITION_END: pack_u64(out, message->position_end); return;
-    case FIELD_COUNT_MAX: pack_u64(out, message->count_max); return;
-    case FIELD_DATABASE: pack_u64(out, message->database); return;
-    case FIELD_LISTED: put_listed(out, message); return;
-    case FIELD_PARTITIONS: pack_bin(out, message->partitions); return;
-    case FIELD_COUNTS: pack_bin(out, message->counts); return;
-    case FIELDS_END: return;
+    case FIELD_KEY:
+        pack_bin(out, message->key);
+        return;
+    case FIELD_DOTS:
+        put_dots(out, message->dots, message->dots_count);
+        return;
+    case FIELD_PAYLOADS:
+        pack_bool(out, message->payloads);
+        return;
+    case FIELD_STATUSES:
+        pack_bin(out, message->statuses);
+        return;
+    case FIELD_VERSIONS:
+        put_versions(out, message->versions, message->versions_count);
+        return;
+    case FIELD_ACKS:
+        pack_bin(out, message->acks);
+        return;
+    case FIELD_REASON:
+        pack_u64(out, message->reason);
+        return;
+    case FIELD_CLOCKS:
+        put_clocks(out, message);
+        return;
+    case FIELD_LOGGED:
+        put_logged(out, message);
+        return;
+    case FIELD_KEYS:
+        put_keys(out, message);
+        return;
+    case FIELD_COMPLETE:
+        pack_bool(out, message->complete);
+        return;
+    case FIELD_TRUNCATED:
+        pack_bool(out, message->truncated);
+        return;
+    case FIELD_OP:
+        put_op(out, &message->op);
+        return;
+    case FIELD_RESULT:
+        put_result(out, &message->result);
+        return;
+    case FIELD_POSITION:
+        pack_u64(out, message->position);
+        return;
+    case FIELD_POSITION_END:
+        pack_u64(out, message->position_end);
+        return;
+    case FIELD_COUNT_MAX:
+        pack_u64(out, message->count_max);
+        return;
+    case FIELD_DATABASE:
+        pack_u64(out, message->database);
+        return;
+    case FIELD_LISTED:
+        put_listed(out, message);
+        return;
+    case FIELD_PARTITIONS:
+        pack_bin(out, message->partitions);
+        return;
+    case FIELD_COUNTS:
+        pack_bin(out, message->counts);
+        return;
+    case FIELDS_END:
+        return;
     }
 }
 
@@ -304,8 +347,8 @@ static void get_clocks(struct unpack *in, struct arena *arena, struct message *m
                    !reader_done(&reader);
         clocks[i].partition = (uint16_t)partition;
         clocks[i].clock = (struct clock){
-            .intervals = arena_copy(arena, clock.intervals,
-                                    clock.count * sizeof(clock.intervals[0])),
+            .intervals =
+                arena_copy(arena, clock.intervals, clock.count * sizeof(clock.intervals[0])),
             .count = clock.count,
             .capacity = clock.count,
         };
@@ -442,30 +485,72 @@ static void get_field(struct unpack *in, struct arena *arena, struct message *me
                       uint64_t field)
 {
     switch (field) {
-    case FIELD_KEY: message->key = get_key(in); return;
-    case FIELD_DOTS: message->dots = get_dots(in, arena, &message->dots_count); return;
-    case FIELD_PAYLOADS: message->payloads = unpack_bool(in); return;
-    case FIELD_STATUSES: message->statuses = unpack_bin(in); return;
+    case FIELD_KEY:
+        message->key = get_key(in);
+        return;
+    case FIELD_DOTS:
+        message->dots = get_dots(in, arena, &message->dots_count);
+        return;
+    case FIELD_PAYLOADS:
+        message->payloads = unpack_bool(in);
+        return;
+    case FIELD_STATUSES:
+        message->statuses = unpack_bin(in);
+        return;
     case FIELD_VERSIONS:
         message->versions = get_versions(in, arena, &message->versions_count);
         return;
-    case FIELD_ACKS: message->acks = unpack_bin(in); return;
-    case FIELD_REASON: message->reason = (enum refuse_reason)(unpack_u64(in) & 0xff); return;
-    case FIELD_CLOCKS: get_clocks(in, arena, message); return;
-    case FIELD_LOGGED: get_logged(in, arena, message); return;
-    case FIELD_KEYS: get_keys(in, arena, message); return;
-    case FIELD_COMPLETE: message->complete = unpack_bool(in); return;
-    case FIELD_TRUNCATED: message->truncated = unpack_bool(in); return;
-    case FIELD_OP: get_op(in, arena, &message->op); return;
-    case FIELD_RESULT: get_result(in, arena, &message->result); return;
-    case FIELD_POSITION: message->position = unpack_u64(in); return;
-    case FIELD_POSITION_END: message->position_end = unpack_u64(in); return;
-    case FIELD_COUNT_MAX: message->count_max = (uint32_t)(unpack_u64(in) & 0xffffff); return;
-    case FIELD_DATABASE: message->database = (uint8_t)(unpack_u64(in) & 0xf); return;
-    case FIELD_LISTED: get_listed(in, arena, message); return;
-    case FIELD_PARTITIONS: message->partitions = unpack_bin(in); return;
-    case FIELD_COUNTS: message->counts = unpack_bin(in); return;
-    default: unpack_skip(in); return; /* A newer version's field. */
+    case FIELD_ACKS:
+        message->acks = unpack_bin(in);
+        return;
+    case FIELD_REASON:
+        message->reason = (enum refuse_reason)(unpack_u64(in) & 0xff);
+        return;
+    case FIELD_CLOCKS:
+        get_clocks(in, arena, message);
+        return;
+    case FIELD_LOGGED:
+        get_logged(in, arena, message);
+        return;
+    case FIELD_KEYS:
+        get_keys(in, arena, message);
+        return;
+    case FIELD_COMPLETE:
+        message->complete = unpack_bool(in);
+        return;
+    case FIELD_TRUNCATED:
+        message->truncated = unpack_bool(in);
+        return;
+    case FIELD_OP:
+        get_op(in, arena, &message->op);
+        return;
+    case FIELD_RESULT:
+        get_result(in, arena, &message->result);
+        return;
+    case FIELD_POSITION:
+        message->position = unpack_u64(in);
+        return;
+    case FIELD_POSITION_END:
+        message->position_end = unpack_u64(in);
+        return;
+    case FIELD_COUNT_MAX:
+        message->count_max = (uint32_t)(unpack_u64(in) & 0xffffff);
+        return;
+    case FIELD_DATABASE:
+        message->database = (uint8_t)(unpack_u64(in) & 0xf);
+        return;
+    case FIELD_LISTED:
+        get_listed(in, arena, message);
+        return;
+    case FIELD_PARTITIONS:
+        message->partitions = unpack_bin(in);
+        return;
+    case FIELD_COUNTS:
+        message->counts = unpack_bin(in);
+        return;
+    default:
+        unpack_skip(in);
+        return; /* A newer version's field. */
     }
 }
 
@@ -480,10 +565,14 @@ static bool message_is_whole(const struct message *message)
     }
     switch (message->type) {
     case MESSAGE_ASK:
-    case MESSAGE_FORWARD: return keyed;
-    case MESSAGE_RESULT: return keyed;
-    case MESSAGE_DELTA: return keyed && message->versions_count == 1 && payloads;
-    case MESSAGE_REPAIR: return keyed && payloads;
+    case MESSAGE_FORWARD:
+        return keyed;
+    case MESSAGE_RESULT:
+        return keyed;
+    case MESSAGE_DELTA:
+        return keyed && message->versions_count == 1 && payloads;
+    case MESSAGE_REPAIR:
+        return keyed && payloads;
     case MESSAGE_STATE:
         for (uint32_t i = 0; i < message->keys_count; i++) {
             for (uint32_t j = 0; j < message->keys[i].versions_count; j++) {
@@ -491,8 +580,10 @@ static bool message_is_whole(const struct message *message)
             }
         }
         return payloads && message->clocks_count == 1;
-    case MESSAGE_MISSING: return message->clocks_count == 1;
-    default: return true;
+    case MESSAGE_MISSING:
+        return message->clocks_count == 1;
+    default:
+        return true;
     }
 }
 

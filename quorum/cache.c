@@ -84,8 +84,8 @@ static size_t cache_entry_size(const struct cache_entry *entry)
     return sizeof(*entry) + entry->capacity + sizeof(struct cache_slot);
 }
 
-/* Take the entry at `hole` out, moving back what linear probing had pushed behind it (Knuth, vol. 3,
- * 6.4, algorithm R). */
+/* Take the entry at `hole` out, moving back what linear probing had pushed behind it (Knuth, vol.
+ * 3, 6.4, algorithm R). */
 static void cache_remove_at(struct cache *cache, size_t hole)
 {
     size_t mask = cache->capacity - 1;

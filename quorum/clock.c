@@ -60,8 +60,7 @@ bool clock_has(const struct clock *clock, struct dot dot)
 }
 
 /* Replace intervals [from, to) by `one`. */
-static void clock_splice(struct clock *clock, uint32_t from, uint32_t to,
-                         struct clock_interval one)
+static void clock_splice(struct clock *clock, uint32_t from, uint32_t to, struct clock_interval one)
 {
     ASSERT(from <= to);
     ASSERT(to <= clock->count);
@@ -100,8 +99,8 @@ bool clock_add(struct clock *clock, struct dot dot)
     if (at > 0) { /* The common case: the next counter of an actor without gaps. */
         struct clock_interval *before = &clock->intervals[at - 1];
         bool touches = before->actor == dot.actor && before->last + 1 == dot.counter;
-        bool joins = interval != NULL && interval->actor == dot.actor &&
-                     interval->first == dot.counter + 1;
+        bool joins =
+            interval != NULL && interval->actor == dot.actor && interval->first == dot.counter + 1;
         if (touches && !joins) {
             before->last = dot.counter;
             return true;

@@ -1,8 +1,8 @@
 /* quorum/clock.h - a set of dots, as intervals per actor: a bitmapped version vector.
  *
  * A vnode's clock holds the dots whose delta was applied there (Goncalves et al., DottedDB, 2017,
- * section 3: node-wide dot-based clock). Normally each actor is one interval 1..counter; a delta that
- * is still on its way leaves a gap. Pure; a clock owns its memory. */
+ * section 3: node-wide dot-based clock). Normally each actor is one interval 1..counter; a delta
+ * that is still on its way leaves a gap. Pure; a clock owns its memory. */
 #pragma once
 
 #include "base/arena.h"
@@ -56,9 +56,10 @@ uint64_t clock_last(const struct clock *clock, uint64_t actor);
 /* XXH3-64 of the canonical encoding: equal sets have equal digests. */
 uint64_t clock_digest(const struct clock *clock);
 
-/* Canonical: varint count of actors, then per actor its number (8 bytes), varint count of intervals,
- * then varint gap and varint length - 1 of each interval, counted from the end of the one before. */
+/* Canonical: varint count of actors, then per actor its number (8 bytes), varint count of
+ * intervals, then varint gap and varint length - 1 of each interval, counted from the end of the
+ * one before. */
 void clock_encode(const struct clock *clock, struct buf *out);
-/* Replace the contents of an initialised clock. Return ERR_MALFORMED, leaving it empty, for anything
- * that is not canonical. `actors_max` bounds the memory a peer can make us take. */
+/* Replace the contents of an initialised clock. Return ERR_MALFORMED, leaving it empty, for
+ * anything that is not canonical. `actors_max` bounds the memory a peer can make us take. */
 MUST_CHECK enum err clock_decode(struct clock *clock, struct reader *in, uint32_t intervals_max);

@@ -93,7 +93,7 @@ uint64_t segments_take_dead(struct segments *segments, uint64_t before)
 }
 
 void dotlog_append(struct dotlog *log, struct segments *segments, struct dot dot, uint64_t segment,
-                struct bytes key)
+                   struct bytes key)
 {
     buf_put_be64(&log->entries, dot.actor);
     buf_put_be64(&log->entries, dot.counter);
@@ -119,8 +119,8 @@ bool dotlog_next(const struct dotlog *log, size_t *at, struct dotlog_entry *entr
     return true;
 }
 
-uint32_t dotlog_collect(struct dotlog *log, struct segments *segments, const struct clock *const *clocks,
-                     unsigned clocks_count, size_t bytes_max)
+uint32_t dotlog_collect(struct dotlog *log, struct segments *segments,
+                        const struct clock *const *clocks, unsigned clocks_count, size_t bytes_max)
 {
     size_t at = 0, kept = 0, size = log->entries.size;
     uint32_t dropped = 0;

@@ -22,8 +22,7 @@ static void causal_result(struct quorum *quorum, struct request *request,
 {
     const struct object *object = &merged->object;
     struct op_result *result = &request->result;
-    struct version *siblings =
-        ARENA_ARRAY(&request->arena, struct version, object->versions_count);
+    struct version *siblings = ARENA_ARRAY(&request->arena, struct version, object->versions_count);
     struct seen_dot *context =
         ARENA_ARRAY(&request->arena, struct seen_dot, object->versions_count);
     uint32_t live = 0;

@@ -2,9 +2,9 @@
  *
  *     slot u16 | database u8 | hash u32 | key length varint | key | tag u8 | subkey
  *
- * All big-endian, so that the order of stored keys is the order of slots: a partition is one range. The
- * first 7 bytes are the engine's prefix; slot and hash are the SCAN cursor. tag is 0 for a string;
- * elements of collections will be entries of their own under other tags with a subkey. */
+ * All big-endian, so that the order of stored keys is the order of slots: a partition is one range.
+ * The first 7 bytes are the engine's prefix; slot and hash are the SCAN cursor. tag is 0 for a
+ * string; elements of collections will be entries of their own under other tags with a subkey. */
 #pragma once
 
 #include "base/arena.h"
@@ -23,8 +23,8 @@ struct key_parts {
 
 /* The stored name of a string key of `database`. Memory from `arena`. */
 struct bytes key_encode(struct arena *arena, uint8_t database, struct bytes user);
-/* Return ERR_MALFORMED for anything key_encode would not have written: wrong slot or hash included, so
- * that a peer cannot place a key in a partition it does not belong to. */
+/* Return ERR_MALFORMED for anything key_encode would not have written: wrong slot or hash included,
+ * so that a peer cannot place a key in a partition it does not belong to. */
 MUST_CHECK enum err key_decode(struct bytes key, struct key_parts *out);
 uint16_t key_slot(struct bytes key);
 uint8_t key_database(struct bytes key);

@@ -1,8 +1,8 @@
 /* quorum/list.c - pages of keys from R owners, and counts of keys.
  *
- * A page covers a run of partitions whose chosen owners are the same. Each of R owners lists what it
- * holds; a key that all of them hold alive is listed, one that only some hold is read with a quorum
- * first, so that neither a missed write hides a key nor a missed delete shows one. */
+ * A page covers a run of partitions whose chosen owners are the same. Each of R owners lists what
+ * it holds; a key that all of them hold alive is listed, one that only some hold is read with a
+ * quorum first, so that neither a missed write hides a key nor a missed delete shows one. */
 #include "quorum/state.h"
 
 #include "ring/slot.h"
@@ -21,7 +21,7 @@ struct listed_page {
 struct list_candidate {
     struct bytes user;
     uint64_t position;
-    unsigned live;      /* Owners that hold it alive. */
+    unsigned live; /* Owners that hold it alive. */
     bool accepted;
 };
 
@@ -31,11 +31,11 @@ struct listing {
     struct list_query query;
     struct arena arena, page_arena;
     uint64_t start_ns, deadline_ns;
-    uint64_t position;            /* Everything before it is in `keys`. */
+    uint64_t position; /* Everything before it is in `keys`. */
     struct bytes *keys;
     uint32_t keys_count, keys_capacity;
     /* The page that is being put together. */
-    uint64_t page;                /* Rises, so that late answers are known. */
+    uint64_t page; /* Rises, so that late answers are known. */
     uint64_t position_end;
     uint16_t targets[QUORUM_OWNERS_MAX];
     unsigned targets_count;
@@ -50,8 +50,8 @@ struct listing {
 /* A scan of the local store for ourselves or for a member that asked. */
 struct list_scan {
     uint64_t id;
-    uint16_t from;       /* QUORUM_MEMBER_NONE: our own list. */
-    uint64_t request;    /* Their request, or list id << 20 | page. */
+    uint16_t from;    /* QUORUM_MEMBER_NONE: our own list. */
+    uint64_t request; /* Their request, or list id << 20 | page. */
     uint8_t database;
     uint64_t position_end;
     uint32_t count_max;
@@ -196,7 +196,8 @@ static void scan_start(struct quorum *quorum, struct list_scan *scan, uint64_t p
              MAX(scan->count_max, (uint32_t)LIST_SCAN_MIN), LIST_BYTES_MAX);
 }
 
-/* How far the entries reach: everything of our database before the returned position is among them. */
+/* How far the entries reach: everything of our database before the returned position is among them.
+ */
 static uint64_t scan_reach(const struct list_scan *scan, struct bytes last, bool more)
 {
     if (!more) {
@@ -227,8 +228,8 @@ bool list_on_scan(struct quorum *quorum, uint64_t id, enum err err,
     listed.request = scan->request;
     struct message_listed *items = ARENA_ARRAY(&quorum->step, struct message_listed, count);
     if (err == OK) {
-        listed.position_end = count == 0 ? scan->position_end
-                                         : scan_reach(scan, entries[count - 1].key, more);
+        listed.position_end =
+            count == 0 ? scan->position_end : scan_reach(scan, entries[count - 1].key, more);
         for (size_t i = 0; i < count; i++) {
             struct key_parts parts;
             struct object object;
@@ -237,13 +238,13 @@ bool list_on_scan(struct quorum *quorum, uint64_t id, enum err err,
                 continue;
             }
             /* A damaged record may hold the key: it is listed, and a quorum read decides. */
-            bool live = object_decode(entries[i].value, entries[i].key, &quorum->step, &object) !=
-                        OK;
+            bool live =
+                object_decode(entries[i].value, entries[i].key, &quorum->step, &object) != OK;
             for (uint32_t j = 0; !live && j < object.versions_count; j++) {
                 live = !version_is_gone(&object.versions[j], quorum->now.wall_ms);
             }
-            items[listed.listed_count++] = (struct message_listed){
-                parts.user, key_position(entries[i].key), live};
+            items[listed.listed_count++] =
+                (struct message_listed){parts.user, key_position(entries[i].key), live};
         }
     } else {
         listed.reason = REFUSE_UNREADABLE;
@@ -273,8 +274,7 @@ static void ask_targets(struct quorum *quorum, struct listing *list)
 
     for (unsigned i = 0; i < list->targets_count; i++) {
         if (list->targets[i] == quorum->options.self) {
-            struct list_scan *scan =
-                scan_new(quorum, QUORUM_MEMBER_NONE, page_request(list), &ask);
+            struct list_scan *scan = scan_new(quorum, QUORUM_MEMBER_NONE, page_request(list), &ask);
             scan_start(quorum, scan, list->position);
         } else {
             send_message(quorum, list->targets[i], &ask);
@@ -299,8 +299,7 @@ static void list_step(struct quorum *quorum, struct listing *list)
         return;
     }
     uint32_t end = partition + 1;
-    while (end < partitions &&
-           all_own(quorum, (uint16_t)end, list->targets, list->targets_count)) {
+    while (end < partitions && all_own(quorum, (uint16_t)end, list->targets, list->targets_count)) {
         end++;
     }
     uint64_t slot_end = (uint64_t)end * (SLOTS_COUNT / partitions);
@@ -361,9 +360,8 @@ static void page_verify(struct quorum *quorum, struct listing *list)
         if (candidate->live == 0 || candidate->accepted) {
             continue;
         }
-        uint64_t left_ms = quorum->now.ns < list->deadline_ns
-                               ? (list->deadline_ns - quorum->now.ns) / 1000000
-                               : 0;
+        uint64_t left_ms =
+            quorum->now.ns < list->deadline_ns ? (list->deadline_ns - quorum->now.ns) / 1000000 : 0;
         struct op op = {
             .kind = OP_GET,
             .key = key_encode(&quorum->step, list->query.database, candidate->user),
@@ -462,8 +460,8 @@ static void list_on_page(struct quorum *quorum, uint16_t from, const struct mess
         struct listed_page *page = &list->pages[i];
         if (list->targets[i] == from && !page->answered) {
             struct message *copy = message_copy(listed, &list->page_arena);
-            *page = (struct listed_page){true, listed->position_end, copy->listed,
-                                         copy->listed_count};
+            *page =
+                (struct listed_page){true, listed->position_end, copy->listed, copy->listed_count};
         }
         answered += page->answered;
     }
@@ -490,8 +488,8 @@ void quorum_count(struct quorum *quorum, struct now now, uint32_t timeout_ms, ui
         arena_reset(&quorum->step);
     }
     struct listing *list = list_new(quorum, timeout_ms, token);
-    struct buf *asks = arena_alloc_zero(&quorum->step,
-                                        sizeof(*asks) * quorum->options.members_count);
+    struct buf *asks =
+        arena_alloc_zero(&quorum->step, sizeof(*asks) * quorum->options.members_count);
     list->counting = true;
     bool reachable = true;
     for (uint32_t p = 0; p < quorum->options.partitions_count; p++) {
@@ -580,8 +578,8 @@ uint64_t list_deadline_ns(const struct quorum *quorum)
     return deadline;
 }
 
-/* End the lists for which `member` matters, or whose time is up (MEMBER_NONE). One at a time: ending one
- * may begin another. Lowest id first, so that the order is the same every time. */
+/* End the lists for which `member` matters, or whose time is up (MEMBER_NONE). One at a time:
+ * ending one may begin another. Lowest id first, so that the order is the same every time. */
 static void lists_end(struct quorum *quorum, uint16_t member)
 {
     for (;;) {

@@ -1,9 +1,9 @@
 /* quorum/merge.h - what a round of answers about one key means: a pure decision.
  *
- * model/quorum_model.py, decide(): a version is obsolete if ANY answer covers it and does not hold it.
- * An answer speaks of the dots it was asked about and of all that it holds besides; of any other dot it
- * says nothing, and its owner has to be asked again before the dot may be shown (REVIEW of the
- * protocol: answers must not be compared with the coordinator's copy only). */
+ * model/quorum_model.py, decide(): a version is obsolete if ANY answer covers it and does not hold
+ * it. An answer speaks of the dots it was asked about and of all that it holds besides; of any
+ * other dot it says nothing, and its owner has to be asked again before the dot may be shown
+ * (REVIEW of the protocol: answers must not be compared with the coordinator's copy only). */
 #pragma once
 
 #include "quorum/message.h"
@@ -13,7 +13,7 @@ struct answer {
     bool answered;
     const struct dot *asked; /* The dots that the request carried, sorted. */
     uint32_t asked_count;
-    struct bytes statuses;   /* One enum dot_status per dot asked; empty: all held. */
+    struct bytes statuses;          /* One enum dot_status per dot asked; empty: all held. */
     const struct version *versions; /* Held there and not asked about. */
     uint32_t versions_count;
 };
@@ -23,9 +23,9 @@ struct merged {
     const struct version *top; /* The winner, or NULL. */
     struct dot *held;          /* Every dot that anyone holds. */
     uint32_t held_count;
-    uint64_t timestamp_max;    /* Over every version that anyone holds. */
-    bool same;                 /* All hold exactly what we hold. */
-    uint32_t unspoken;         /* Bit i: answer i has to be asked again. */
+    uint64_t timestamp_max; /* Over every version that anyone holds. */
+    bool same;              /* All hold exactly what we hold. */
+    uint32_t unspoken;      /* Bit i: answer i has to be asked again. */
 };
 
 /* Merge the answers of `count` owners (unanswered ones are skipped) with our own object. */

@@ -9,27 +9,27 @@
 #include "quorum/quorum.h"
 
 enum message_type {
-    MESSAGE_ASK = 16,  /* Round one: what do you hold of this key? */
-    MESSAGE_ANSWER,    /* The difference to what the asker holds. */
-    MESSAGE_DELTA,     /* One write. */
-    MESSAGE_REPAIR,    /* Read repair: versions of unknown ancestry. */
-    MESSAGE_ACKS,      /* These deltas and repairs are durable here. */
-    MESSAGE_REFUSE,    /* This request cannot be served here. */
-    MESSAGE_CLOCKS,    /* Durable clocks of shared partitions. */
-    MESSAGE_MISSING,   /* This is my clock: what do I lack? */
-    MESSAGE_STATE,     /* Keys with a dot that the asker lacks. */
-    MESSAGE_FORWARD,   /* Coordinate this operation for me. */
-    MESSAGE_RESULT,    /* How it ended. */
-    MESSAGE_LIST,      /* Which keys do you hold in this range? */
+    MESSAGE_ASK = 16, /* Round one: what do you hold of this key? */
+    MESSAGE_ANSWER,   /* The difference to what the asker holds. */
+    MESSAGE_DELTA,    /* One write. */
+    MESSAGE_REPAIR,   /* Read repair: versions of unknown ancestry. */
+    MESSAGE_ACKS,     /* These deltas and repairs are durable here. */
+    MESSAGE_REFUSE,   /* This request cannot be served here. */
+    MESSAGE_CLOCKS,   /* Durable clocks of shared partitions. */
+    MESSAGE_MISSING,  /* This is my clock: what do I lack? */
+    MESSAGE_STATE,    /* Keys with a dot that the asker lacks. */
+    MESSAGE_FORWARD,  /* Coordinate this operation for me. */
+    MESSAGE_RESULT,   /* How it ended. */
+    MESSAGE_LIST,     /* Which keys do you hold in this range? */
     MESSAGE_LISTED,
-    MESSAGE_COUNT,     /* How many keys do you count in these partitions? */
+    MESSAGE_COUNT, /* How many keys do you count in these partitions? */
     MESSAGE_COUNTED,
-    MESSAGE_END,       /* One past the last type. */
+    MESSAGE_END, /* One past the last type. */
 };
 
 /* What the answering replica says of one dot that the asker holds. */
 enum dot_status {
-    DOT_UNKNOWN,  /* Neither held nor covered. */
+    DOT_UNKNOWN, /* Neither held nor covered. */
     DOT_HELD,
     DOT_OBSOLETE, /* Covered and not held: gone. */
 };
@@ -75,13 +75,14 @@ struct message {
     /* ASK: dots held by the asker; DELTA: dots replaced; REPAIR: obsolete dots; MISSING: none. */
     const struct dot *dots;
     uint32_t dots_count;
-    bool payloads;          /* ASK: send the payloads of what I lack. */
-    /* ANSWER: one status per dot asked; empty when all are held and there is nothing else ("same"). */
+    bool payloads; /* ASK: send the payloads of what I lack. */
+    /* ANSWER: one status per dot asked; empty when all are held and there is nothing else ("same").
+     */
     struct bytes statuses;
     /* ANSWER, REPAIR: versions; DELTA: exactly one. */
     const struct version *versions;
     uint32_t versions_count;
-    struct bytes acks;      /* ACKS: request ids, 8 bytes each, big-endian. */
+    struct bytes acks; /* ACKS: request ids, 8 bytes each, big-endian. */
     enum refuse_reason reason;
     const struct message_clock *clocks; /* CLOCKS: many; MISSING and STATE: one. */
     uint32_t clocks_count;
@@ -89,17 +90,17 @@ struct message {
     uint32_t logged_count;
     const struct message_key *keys;
     uint32_t keys_count;
-    bool complete;          /* STATE: every dot of the clock that was lacking is listed. */
-    bool truncated;         /* STATE: the log no longer reaches back; only a full sync helps. */
-    struct op op;           /* FORWARD; its key is `key`. */
+    bool complete;           /* STATE: every dot of the clock that was lacking is listed. */
+    bool truncated;          /* STATE: the log no longer reaches back; only a full sync helps. */
+    struct op op;            /* FORWARD; its key is `key`. */
     struct op_result result; /* RESULT */
     uint64_t position, position_end; /* LIST, LISTED */
     uint32_t count_max;
     uint8_t database;
     const struct message_listed *listed;
     uint32_t listed_count;
-    struct bytes partitions;         /* COUNT: numbers, 2 bytes each, big-endian. */
-    struct bytes counts;             /* COUNTED: keys then expires per database, 8 bytes each. */
+    struct bytes partitions; /* COUNT: numbers, 2 bytes each, big-endian. */
+    struct bytes counts;     /* COUNTED: keys then expires per database, 8 bytes each. */
 };
 
 /* Copy a message and all that it borrows into `arena`. */

@@ -165,8 +165,7 @@ bool object_insert(struct object *object, const struct clock *clock, const struc
     if (object_covers(object, clock, version->dot)) {
         return object_find(object, version->dot) != NULL;
     }
-    while (at < object->versions_count &&
-           dot_compare(object->versions[at].dot, version->dot) < 0) {
+    while (at < object->versions_count && dot_compare(object->versions[at].dot, version->dot) < 0) {
         at++;
     }
     if (at < object->versions_count && dot_equal(object->versions[at].dot, version->dot)) {
@@ -279,7 +278,8 @@ enum err object_decode(struct bytes record, struct bytes key, struct arena *aren
     if (in.failed || versions > reader_left(&in) / VERSION_SIZE_MIN) {
         return ERR_MALFORMED;
     }
-    object.versions_capacity = (uint32_t)versions + 2; /* Room for the write that usually follows. */
+    object.versions_capacity =
+        (uint32_t)versions + 2; /* Room for the write that usually follows. */
     object.versions = ARENA_ARRAY(arena, struct version, object.versions_capacity);
     for (; object.versions_count < versions; object.versions_count++) {
         version_decode(&in, &object.versions[object.versions_count]);

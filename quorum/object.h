@@ -1,8 +1,8 @@
 /* quorum/object.h - what one replica holds of one key: its versions and its residual dots.
  *
- * model/partition_model.py is the specification: insert, drop, rank, tidy. A version is named by its
- * dot and ranked by its tag (timestamp, dot). Plain versions and tombstones yield to rank; causal
- * versions go only when replaced, so concurrent ones are siblings.
+ * model/partition_model.py is the specification: insert, drop, rank, tidy. A version is named by
+ * its dot and ranked by its tag (timestamp, dot). Plain versions and tombstones yield to rank;
+ * causal versions go only when replaced, so concurrent ones are siblings.
  *
  * Stored record: format u8 = 1, checksum u64 (XXH3-64 over stored key and all that follows), varint
  * count of versions, then by dot: actor u64, counter varint, timestamp u64, expiry i64, kind u8,

@@ -184,8 +184,7 @@ uint32_t partition_collect_log(struct partition *partition, struct segments *seg
         reports[0] = &nothing; /* Covers no dot: only the byte limit counts. */
         count = MUTANT(log_delete_early) ? 0 : 1;
     }
-    uint32_t dropped =
-        dotlog_collect(&partition->log, segments, reports, count, bytes_max);
+    uint32_t dropped = dotlog_collect(&partition->log, segments, reports, count, bytes_max);
     partition->checkpoint_due = partition->checkpoint_due || dropped > 0;
     return dropped;
 }
@@ -218,8 +217,8 @@ bool partition_forget(const struct partition *partition, struct object *object,
     }
     for (uint32_t i = object->versions_count; i > 0; i--) {
         const struct version *version = &object->versions[i - 1];
-        bool covered = version->kind == VERSION_TOMBSTONE &&
-                       clock_has(&partition->clock, version->dot);
+        bool covered =
+            version->kind == VERSION_TOMBSTONE && clock_has(&partition->clock, version->dot);
         for (unsigned j = 0; j < count && covered; j++) {
             covered = clock_has(reports[j], version->dot);
         }

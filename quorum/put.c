@@ -1,4 +1,5 @@
-/* quorum/put.c - what a coordinator writes: to its own copy first, then as a message to the others. */
+/* quorum/put.c - what a coordinator writes: to its own copy first, then as a message to the others.
+ */
 #include "quorum/request.h"
 
 /* A timestamp above our clock, the wall clock and everything seen (Kulkarni et al., 2014). */
@@ -32,7 +33,8 @@ bool put_too_many_siblings(const struct quorum *quorum, const struct request *re
     return left >= quorum->options.siblings_max;
 }
 
-/* The dots this write replaces: what the context names, or everything that anyone was seen to hold. */
+/* The dots this write replaces: what the context names, or everything that anyone was seen to hold.
+ */
 static struct dot *put_replaced(struct request *request, const struct object *object,
                                 const struct merged *merged, uint32_t *count, uint64_t *seen)
 {
@@ -115,8 +117,8 @@ void put_write(struct quorum *quorum, struct request *request, const struct obje
     request->result.dot = version->dot;
     request->result.timestamp = version->timestamp;
 
-    bool fresh = partition_apply(partition, &object, version, replaced, replaced_count,
-                                 &quorum->step);
+    bool fresh =
+        partition_apply(partition, &object, version, replaced, replaced_count, &quorum->step);
     ASSERT(fresh);
     store_save(quorum, request->op.key, &object, before);
     store_log(quorum, request->partition, version->dot, request->op.key);

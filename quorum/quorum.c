@@ -375,24 +375,43 @@ static void dispatch(struct quorum *quorum, uint16_t from, const struct message 
     switch (message->type) {
     case MESSAGE_ASK:
     case MESSAGE_DELTA:
-    case MESSAGE_REPAIR: replica_on_message(quorum, from, message); return;
-    case MESSAGE_ANSWER: request_on_answer(quorum, from, message); return;
+    case MESSAGE_REPAIR:
+        replica_on_message(quorum, from, message);
+        return;
+    case MESSAGE_ANSWER:
+        request_on_answer(quorum, from, message);
+        return;
     case MESSAGE_ACKS:
         for (size_t i = 0; i + 8 <= message->acks.size; i += 8) {
             request_on_ack(quorum, from, be64_at(message->acks.data + i));
         }
         return;
-    case MESSAGE_REFUSE: request_on_refuse(quorum, from, message); return;
-    case MESSAGE_CLOCKS: repair_on_clocks(quorum, from, message); return;
-    case MESSAGE_MISSING: repair_on_missing(quorum, from, message); return;
-    case MESSAGE_STATE: repair_on_state(quorum, from, message); return;
-    case MESSAGE_FORWARD: request_on_forward(quorum, from, message); return;
-    case MESSAGE_RESULT: request_on_result(quorum, from, message); return;
+    case MESSAGE_REFUSE:
+        request_on_refuse(quorum, from, message);
+        return;
+    case MESSAGE_CLOCKS:
+        repair_on_clocks(quorum, from, message);
+        return;
+    case MESSAGE_MISSING:
+        repair_on_missing(quorum, from, message);
+        return;
+    case MESSAGE_STATE:
+        repair_on_state(quorum, from, message);
+        return;
+    case MESSAGE_FORWARD:
+        request_on_forward(quorum, from, message);
+        return;
+    case MESSAGE_RESULT:
+        request_on_result(quorum, from, message);
+        return;
     case MESSAGE_LIST:
     case MESSAGE_LISTED:
     case MESSAGE_COUNT:
-    case MESSAGE_COUNTED: list_on_message(quorum, from, message); return;
-    case MESSAGE_END: return;
+    case MESSAGE_COUNTED:
+        list_on_message(quorum, from, message);
+        return;
+    case MESSAGE_END:
+        return;
     }
 }
 
@@ -405,11 +424,13 @@ static bool message_is_sound(const struct quorum *quorum, const struct message *
     switch (message->type) {
     case MESSAGE_ASK:
     case MESSAGE_REPAIR:
-    case MESSAGE_FORWARD: return partition_of_key(quorum, message->key) == message->partition;
+    case MESSAGE_FORWARD:
+        return partition_of_key(quorum, message->key) == message->partition;
     case MESSAGE_DELTA:
         return message->versions_count == 1 &&
                partition_of_key(quorum, message->key) == message->partition;
-    default: return true;
+    default:
+        return true;
     }
 }
 

@@ -1,15 +1,16 @@
-/* quorum/repair.c - durable clocks, what they allow to be collected, and the writes that were missed.
+/* quorum/repair.c - durable clocks, what they allow to be collected, and the writes that were
+ * missed.
  *
- * Every period owners tell each other the durable clocks of shared partitions, where they changed. A
- * clock that covers dots we lack for longer than a grace period means missed writes: we send our clock,
- * the other lists the keys of its log that we lack (DottedDB, section 4.2: anti-entropy). */
+ * Every period owners tell each other the durable clocks of shared partitions, where they changed.
+ * A clock that covers dots we lack for longer than a grace period means missed writes: we send our
+ * clock, the other lists the keys of its log that we lack (DottedDB, section 4.2: anti-entropy). */
 #include "quorum/state.h"
 
 enum {
     EXCHANGE_PERIOD_MS = 1000,
     CLOCKS_PER_MESSAGE = 256,
-    MISSING_GRACE_MS = 1500,      /* In-flight deltas and acks have arrived by then. */
-    MISSING_PER_EXCHANGE = 64,    /* Partitions asked about at once. */
+    MISSING_GRACE_MS = 1500,   /* In-flight deltas and acks have arrived by then. */
+    MISSING_PER_EXCHANGE = 64, /* Partitions asked about at once. */
     STATE_KEYS_MAX = 64,
     STATE_BYTES_MAX = 256 * 1024,
     TOMBSTONES_PER_EXCHANGE = 8192,
@@ -63,7 +64,8 @@ void repair_on_clocks(struct quorum *quorum, uint16_t from, const struct message
     }
 }
 
-/* Ask an owner whose clock covers dots that we have been lacking for longer than the grace period. */
+/* Ask an owner whose clock covers dots that we have been lacking for longer than the grace period.
+ */
 static bool ask_missing(struct quorum *quorum, uint16_t index, unsigned owners_count,
                         const uint16_t *owners)
 {
@@ -235,8 +237,8 @@ static bool fill_keys(struct quorum *quorum, uint16_t from, const struct message
     for (uint32_t i = 0; i < *count; i++) {
         struct object object;
         uint64_t sequence;
-        if (store_load(quorum, keys[i].key, waiter_for_message(from, missing), &object, &sequence) ==
-            LOAD_WAITING) {
+        if (store_load(quorum, keys[i].key, waiter_for_message(from, missing), &object,
+                       &sequence) == LOAD_WAITING) {
             return false;
         }
         for (uint32_t j = 0; j < object.versions_count; j++) {
@@ -274,8 +276,7 @@ void repair_on_missing(struct quorum *quorum, uint16_t from, const struct messag
         return;
     }
     const struct clock *theirs = &missing->clocks[0].clock;
-    uint64_t lacking =
-        choose_keys(partition, theirs, keys, &state.keys_count, &state.complete);
+    uint64_t lacking = choose_keys(partition, theirs, keys, &state.keys_count, &state.complete);
     state.truncated = lacking < clock_missing_count(&partition->clock, theirs);
     if (state.truncated) {
         state.keys_count = 0;
@@ -336,8 +337,8 @@ void repair_on_state(struct quorum *quorum, uint16_t from, const struct message 
     }
     if (state->truncated) {
         quorum_log(quorum, 2,
-                 "partition %u: writes were missed that no log holds any more; reads repair them",
-                 state->partition);
+                   "partition %u: writes were missed that no log holds any more; reads repair them",
+                   state->partition);
         return;
     }
     for (uint32_t i = 0; i < state->keys_count; i++) {

@@ -49,8 +49,7 @@ static void on_ask(struct quorum *quorum, uint16_t from, const struct message *a
         .request = ask->request,
         .statuses = statuses_of(quorum, ask, object, clock),
     };
-    struct version *versions =
-        ARENA_ARRAY(&quorum->step, struct version, object->versions_count);
+    struct version *versions = ARENA_ARRAY(&quorum->step, struct version, object->versions_count);
 
     for (uint32_t i = 0; i < object->versions_count; i++) {
         bool asked = false;
@@ -115,8 +114,8 @@ static void on_repair(struct quorum *quorum, uint16_t from, const struct message
     for (uint32_t i = 0; i < repair->versions_count; i++) {
         hear_hlc(quorum, repair->versions[i].timestamp);
     }
-    if (partition_repair(partition, &object, repair->versions, repair->versions_count,
-                         repair->dots, repair->dots_count, &quorum->step)) {
+    if (partition_repair(partition, &object, repair->versions, repair->versions_count, repair->dots,
+                         repair->dots_count, &quorum->step)) {
         if (MUTANT(repair_clock)) {
             for (uint32_t i = 0; i < repair->versions_count; i++) {
                 (void)clock_add(&partition->clock, repair->versions[i].dot);
@@ -138,8 +137,8 @@ void replica_on_message(struct quorum *quorum, uint16_t from, const struct messa
         refuse(quorum, from, message, REFUSE_NOT_OWNER);
         return;
     }
-    enum load_result result = store_load(quorum, message->key, waiter_for_message(from, message),
-                                         &object, &sequence);
+    enum load_result result =
+        store_load(quorum, message->key, waiter_for_message(from, message), &object, &sequence);
     if (result == LOAD_WAITING) {
         return;
     }

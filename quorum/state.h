@@ -2,16 +2,17 @@
  *
  *      quorum.c    life cycle, timers, what waits for durability, dispatch of messages
  *      store.c     keys to objects: cache, disk reads, records put and read
- *      request.c   one operation in flight: rounds, acks, deadlines, forwarding
- *      get.c put.c what a round of answers means (pure decisions) and what is written
+ *      request.c   one operation in flight: life, deadlines, forwarding
+ *      ask.c       its first round;  decide.c  what the answers mean, and its second round
+ *      merge.c     a round of answers, merged;  get.c put.c  results, and what is written
  *      replica.c   the other side: answers, deltas, repairs
  *      repair.c    durable clocks, log collection, missed writes
  *      sweep.c     expiry, tombstones, counts of keys
  *      list.c      pages of keys, counts of keys
  *
- * Invariants: an object is only read or changed while its record is in the cache (store_load); a change
- * goes to cache and open batch in the same call; whatever reveals a record to a client or peer waits
- * until the record's sequence is durable. */
+ * Invariants: an object is only read or changed while its record is in the cache (store_load); a
+ * change goes to cache and open batch in the same call; whatever reveals a record to a client or
+ * peer waits until the record's sequence is durable. */
 #pragma once
 
 #include "base/heap.h"
@@ -88,9 +89,9 @@ struct quorum {
     struct quorum_options options;
     uint8_t n, r, w; /* Effective defaults. */
     struct now now;
-    struct arena step;             /* Scratch of one quorum_* call. */
-    unsigned depth;                /* Nested calls share the scratch. */
-    struct buf scratch;            /* Encoded records. */
+    struct arena step;  /* Scratch of one quorum_* call. */
+    unsigned depth;     /* Nested calls share the scratch. */
+    struct buf scratch; /* Encoded records. */
     struct partition *partitions;
     struct member *members;
     struct cache cache;
@@ -98,10 +99,10 @@ struct quorum {
 
     /* Writes. */
     uint64_t hlc;
-    uint64_t sequence;             /* Of the open batch. */
-    uint64_t durable;              /* Highest sequence known durable. */
-    bool batch_open;               /* Something was put since the last quorum_turn. */
-    struct buf segment;            /* Log entries of the open batch. */
+    uint64_t sequence;  /* Of the open batch. */
+    uint64_t durable;   /* Highest sequence known durable. */
+    bool batch_open;    /* Something was put since the last quorum_turn. */
+    struct buf segment; /* Log entries of the open batch. */
     struct segments segments;
     struct durable_batch *batches; /* Ring: index sequence % capacity, for durable+1..sequence. */
     size_t batches_capacity;
@@ -155,8 +156,8 @@ enum load_result store_load(struct quorum *quorum, struct bytes key, struct wait
                             struct object *object, uint64_t *sequence);
 /* Only if it is in the cache. */
 bool store_peek(struct quorum *quorum, struct bytes key, struct object *object, uint64_t *sequence);
-/* Put the changed object into cache and open batch; an empty one is deleted. Its sequence is that of the
- * open batch. */
+/* Put the changed object into cache and open batch; an empty one is deleted. Its sequence is that
+ * of the open batch. */
 void store_save(struct quorum *quorum, struct bytes key, struct object *object,
                 const struct object *before);
 /* Log a dot that was just applied. */
@@ -166,9 +167,9 @@ void store_checkpoint(struct quorum *quorum, uint16_t partition);
 struct waiter waiter_for_request(uint64_t id);
 struct waiter waiter_for_message(uint16_t from, const struct message *message);
 
-/* -- request.c */
-void request_on_loaded(struct quorum *quorum, uint64_t id, enum err err, const struct object *object,
-                       uint64_t sequence);
+/* -- request.c, ask.c, decide.c */
+void request_on_loaded(struct quorum *quorum, uint64_t id, enum err err,
+                       const struct object *object, uint64_t sequence);
 void request_on_durable(struct quorum *quorum, uint64_t id, uint64_t sequence);
 void request_on_answer(struct quorum *quorum, uint16_t from, const struct message *message);
 void request_on_ack(struct quorum *quorum, uint16_t from, uint64_t id);

@@ -147,7 +147,8 @@ void store_log(struct quorum *quorum, uint16_t partition, struct dot dot, struct
     buf_put_varint(segment, dot.counter);
     buf_put_varint(segment, key.size);
     buf_put_bytes(segment, key);
-    dotlog_append(&quorum->partitions[partition].log, &quorum->segments, dot, quorum->sequence, key);
+    dotlog_append(&quorum->partitions[partition].log, &quorum->segments, dot, quorum->sequence,
+                  key);
     quorum->batch_open = true;
 }
 
@@ -177,7 +178,8 @@ void store_checkpoint(struct quorum *quorum, uint16_t index)
 }
 
 /* Hand the object, or the error, to one who waited. */
-static void waiter_wake(struct quorum *quorum, struct waiter *waiter, struct bytes key, enum err err)
+static void waiter_wake(struct quorum *quorum, struct waiter *waiter, struct bytes key,
+                        enum err err)
 {
     struct object object;
     uint64_t sequence = 0;
@@ -226,7 +228,8 @@ void quorum_on_read(struct quorum *quorum, struct now now, uint64_t id, enum err
         (void)cache_put(&quorum->cache, key, record, 0, quorum->durable);
     } else {
         quorum->stats.corrupt_records++;
-        quorum_log(quorum, 3, "a record of slot %u cannot be read: %s", key_slot(key), err_text(err));
+        quorum_log(quorum, 3, "a record of slot %u cannot be read: %s", key_slot(key),
+                   err_text(err));
     }
     for (struct waiter *waiter = load->first; waiter != NULL;) {
         struct waiter *next = waiter->next;

@@ -1,7 +1,8 @@
 /* quorum/sweep.c - a slow walk over the stored keys: expiry, forgotten tombstones, counts of keys.
  *
- * The first pass after a start visits every slot and counts. Later a slot is visited again only when
- * something in it falls due: the earliest expiry found there, plus the drift that clocks may have. */
+ * The first pass after a start visits every slot and counts. Later a slot is visited again only
+ * when something in it falls due: the earliest expiry found there, plus the drift that clocks may
+ * have. */
 #include "quorum/state.h"
 
 #include "base/hash.h"
@@ -10,8 +11,8 @@
 enum {
     SWEEP_ENTRIES_MAX = 1000,
     SWEEP_BYTES_MAX = 4 * 1024 * 1024,
-    SWEEP_PERIOD_MS = 10,     /* Between scans while there is work. */
-    SWEEP_IDLE_MS = 250,      /* Between looks at what is due. */
+    SWEEP_PERIOD_MS = 10,             /* Between scans while there is work. */
+    SWEEP_IDLE_MS = 250,              /* Between looks at what is due. */
     TOMBSTONES_NOTED_MAX = 64 * 1024, /* Bytes per partition; beyond, the sweep finds them. */
     TOMBSTONE_RETRY_MS = 5000,
 };
@@ -27,17 +28,17 @@ struct slot_state {
 
 struct sweep {
     struct slot_state *slots;
-    uint32_t first_pass;  /* Slots below it have been counted. */
-    struct bytes from;    /* Where the running scan, or the next of this pass, begins. */
+    uint32_t first_pass; /* Slots below it have been counted. */
+    struct bytes from;   /* Where the running scan, or the next of this pass, begins. */
     struct buf from_key;
     uint32_t slot, slot_end; /* The running scan's slots. */
-    bool counting;        /* The running scan belongs to the first pass. */
-    uint64_t scan_id;     /* 0: none is running. */
+    bool counting;           /* The running scan belongs to the first pass. */
+    uint64_t scan_id;        /* 0: none is running. */
     uint64_t scan_next;
     uint64_t at_ns;
-    uint32_t cursor;      /* Where the search for due slots goes on. */
-    struct map changed;   /* Keys changed while a counting scan runs: hash -> struct changed. */
-    struct arena arena;   /* Of `changed`. */
+    uint32_t cursor;    /* Where the search for due slots goes on. */
+    struct map changed; /* Keys changed while a counting scan runs: hash -> struct changed. */
+    struct arena arena; /* Of `changed`. */
 };
 
 /* The scan may have seen this key before or after its change: its state now is what counts. */
@@ -307,7 +308,7 @@ bool sweep_on_scan(struct quorum *quorum, uint64_t id, enum err err,
     uint32_t next = sweep->slot_end;
     if (err != OK) {
         quorum_log(quorum, 3, "the sweep cannot read slots %u to %u: %s", sweep->slot,
-                 sweep->slot_end - 1, err_text(err));
+                   sweep->slot_end - 1, err_text(err));
     } else if (more && entries_count > 0) {
         /* Go on behind the last key: the key with a zero byte more is the next possible one. */
         const struct bytes last = entries[entries_count - 1].key;
