@@ -4,9 +4,10 @@
  * simulator's, with injectable faults and a crash that forgets what was not synced).
  *
  * Threads: put, delete and commit belong to one thread (the loop). sync, scan and get may be called
- * from any thread. Order: what one commit wrote is visible to every get and scan that begins after it
- * returned, is kept as a whole or not at all, and survives only together with all earlier commits (a
- * prefix); it survives a crash for certain once a sync that began after the commit returned OK.
+ * from any thread. Order: what one commit wrote is visible to every get and scan that begins after
+ * it returned, is kept as a whole or not at all, and survives only together with all earlier
+ * commits (a prefix); it survives a crash for certain once a sync that began after the commit
+ * returned OK. What a store holds when it is opened is durable.
  *
  * After the first ERR_IO of commit or sync the store answers ERR_IO to every commit and sync: the
  * caller must stop the process and acknowledge nothing more (RocksDB can answer OK again after
@@ -35,20 +36,20 @@ struct storage_entry {
 
 struct storage_range {
     enum storage_family family;
-    struct bytes from;    /* First key, inclusive. */
-    struct bytes to;      /* Exclusive; empty means to the end of the family. */
-    size_t entries_max;   /* Stop after so many entries, > 0. */
-    size_t bytes_max;     /* Stop once keys and values together pass this, > 0. */
+    struct bytes from;  /* First key, inclusive. */
+    struct bytes to;    /* Exclusive; empty means to the end of the family. */
+    size_t entries_max; /* Stop after so many entries, > 0. */
+    size_t bytes_max;   /* Stop once keys and values together pass this, > 0. */
 };
 
 /* Counters since the start; what INFO, bench and tests read. */
 struct storage_stats {
     uint64_t gets, gets_missed_memory, puts, deletes, commits, syncs, scans;
     uint64_t commit_bytes;
-    uint64_t background_errors; /* rocksdb.background-errors */
-    uint64_t disk_bytes;        /* Live SST bytes. */
-    uint64_t memory_bytes;      /* Memtables, block cache and index blocks. */
-    bool write_stopped;         /* RocksDB has stopped writes. */
+    uint64_t background_errors;  /* rocksdb.background-errors */
+    uint64_t disk_bytes;         /* Live SST bytes. */
+    uint64_t memory_bytes;       /* Memtables, block cache and index blocks. */
+    bool write_stopped;          /* RocksDB has stopped writes. */
     uint64_t write_delayed_rate; /* Bytes per second, 0: not delayed. */
 };
 
@@ -72,8 +73,8 @@ struct storage {
     const struct storage_functions *functions; /* First member of every implementation. */
 };
 
-/* Append the value of `key` to `value`. Return OK, ERR_NOT_FOUND, ERR_WOULD_BLOCK (tier memory only),
- * ERR_IO, ERR_CORRUPT (a checksum of the engine failed) or ERR_TOO_LARGE. */
+/* Append the value of `key` to `value`. Return OK, ERR_NOT_FOUND, ERR_WOULD_BLOCK (tier memory
+ * only), ERR_IO, ERR_CORRUPT (a checksum of the engine failed) or ERR_TOO_LARGE. */
 MUST_CHECK enum err storage_get(struct storage *storage, enum storage_family family,
                                 struct bytes key, enum storage_tier tier, struct buf *value);
 /* Add to the open batch; both are copied before the call returns. Not visible before commit. */
