@@ -370,7 +370,7 @@ void quorum_on_member(struct quorum *quorum, struct now now, uint16_t member, bo
     quorum->depth--;
 }
 
-static void dispatch(struct quorum *quorum, uint16_t from, const struct message *message)
+void message_dispatch(struct quorum *quorum, uint16_t from, const struct message *message)
 {
     switch (message->type) {
     case MESSAGE_ASK:
@@ -446,7 +446,7 @@ void quorum_on_message(struct quorum *quorum, struct now now, uint16_t from,
         arena_reset(&quorum->step);
     }
     hear_hlc(quorum, message->hlc);
-    dispatch(quorum, from, message);
+    message_dispatch(quorum, from, message);
     quorum->depth--;
 }
 

@@ -16,7 +16,10 @@ static void refuse(struct quorum *quorum, uint16_t to, const struct message *mes
 void replica_on_unreadable(struct quorum *quorum, uint16_t from, const struct message *message)
 {
     quorum->stats.unreadable++;
-    refuse(quorum, from, message, REFUSE_UNREADABLE);
+    if (message->type == MESSAGE_ASK || message->type == MESSAGE_DELTA ||
+        message->type == MESSAGE_REPAIR) {
+        refuse(quorum, from, message, REFUSE_UNREADABLE);
+    } /* Nobody waits for the others: the next exchange of clocks asks again. */
 }
 
 /* One status per dot asked; empty when all are held. */

@@ -144,6 +144,8 @@ const uint16_t *owners_of(const struct quorum *quorum, uint16_t partition, unsig
 int owner_index(const struct quorum *quorum, uint16_t partition, uint16_t member);
 uint16_t partition_of_key(const struct quorum *quorum, struct bytes key);
 void hear_hlc(struct quorum *quorum, uint64_t hlc);
+/* Handle a sound message, now or after it has waited for a record. */
+void message_dispatch(struct quorum *quorum, uint16_t from, const struct message *message);
 
 /* -- store.c */
 enum load_result {

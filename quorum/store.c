@@ -199,7 +199,7 @@ static void waiter_wake(struct quorum *quorum, struct waiter *waiter, struct byt
     } else if (err != OK) {
         replica_on_unreadable(quorum, waiter->from, waiter->message);
     } else {
-        replica_on_message(quorum, waiter->from, waiter->message);
+        message_dispatch(quorum, waiter->from, waiter->message);
     }
 }
 
