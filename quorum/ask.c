@@ -1,6 +1,23 @@
 /* quorum/ask.c - round one: what do R owners hold of this key? */
 #include "quorum/request.h"
 
+/* Everything an owner has told us of versions, in its last answer and before. */
+static const struct version *answer_versions(const struct answer *answer, struct arena *arena,
+                                             uint32_t *count)
+{
+    uint32_t room = answer->versions_count + answer->earlier_count;
+    struct version *versions = ARENA_ARRAY(arena, struct version, room);
+
+    *count = 0;
+    for (uint32_t i = 0; i < answer->versions_count; i++) {
+        versions[(*count)++] = answer->versions[i];
+    }
+    for (uint32_t i = 0; i < answer->earlier_count; i++) {
+        versions[(*count)++] = answer->earlier[i];
+    }
+    return versions;
+}
+
 /* A write that shows nothing of the old value needs dots and timestamps only. */
 static bool request_wants_payloads(const struct request *request)
 {
@@ -23,7 +40,12 @@ void request_ask(struct quorum *quorum, struct request *request, unsigned owner)
     };
 
     ASSERT(owner != request->self);
+    /* Asked again, it will not repeat the versions that are named in the question by now. */
+    struct answer before = *answer;
     *answer = (struct answer){.asked = request->mine, .asked_count = request->mine_count};
+    if (before.answered) {
+        answer->earlier = answer_versions(&before, &request->arena, &answer->earlier_count);
+    }
     request->asked |= 1U << owner;
     request->answered &= ~(1U << owner);
     send_message(quorum, request->owners[owner], &message);

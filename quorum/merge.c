@@ -37,30 +37,47 @@ static void candidate_add(struct object *object, const struct version *version)
     }
 }
 
-/* All versions anyone holds, and all dots anyone was said to hold. */
+static void gather_answer(const struct answer *answer, struct merged *out)
+{
+    bool spoken = false;
+
+    for (uint32_t i = 0; i < answer->versions_count; i++) {
+        candidate_add(&out->object, &answer->versions[i]);
+        held_add(out, answer->versions[i].dot);
+    }
+    for (uint32_t i = 0; i < answer->earlier_count; i++) {
+        if (answer_status(answer, answer->earlier[i].dot, &spoken) == DOT_HELD) {
+            candidate_add(&out->object, &answer->earlier[i]);
+        }
+    }
+    for (uint32_t i = 0; i < answer->asked_count; i++) {
+        if (answer_status(answer, answer->asked[i], &spoken) == DOT_HELD) {
+            held_add(out, answer->asked[i]);
+        }
+    }
+}
+
+/* All versions that anyone holds, and their dots. */
 static void gather(const struct object *own, const struct answer *answers, unsigned count,
                    struct arena *arena, struct merged *out)
 {
     uint32_t versions = own->versions_count, dots = own->versions_count;
 
     for (unsigned i = 0; i < count; i++) {
-        versions += answers[i].versions_count;
+        versions += answers[i].versions_count + answers[i].earlier_count;
         dots += answers[i].versions_count + answers[i].asked_count;
     }
     out->object.versions = ARENA_ARRAY(arena, struct version, versions + 1);
     out->object.versions_capacity = versions + 1;
     out->held = ARENA_ARRAY(arena, struct dot, dots + 1);
+    out->lost = ARENA_ARRAY(arena, struct dot, versions + 1);
     for (uint32_t i = 0; i < own->versions_count; i++) {
         candidate_add(&out->object, &own->versions[i]);
         held_add(out, own->versions[i].dot);
     }
     for (unsigned i = 0; i < count; i++) {
-        for (uint32_t j = 0; j < answers[i].versions_count; j++) {
-            candidate_add(&out->object, &answers[i].versions[j]);
-            held_add(out, answers[i].versions[j].dot);
-        }
-        for (uint32_t j = 0; j < answers[i].asked_count; j++) {
-            held_add(out, answers[i].asked[j]);
+        if (answers[i].answered) {
+            gather_answer(&answers[i], out);
         }
     }
     for (uint32_t i = 0; i < out->object.versions_count; i++) {
@@ -132,6 +149,7 @@ void merge_answers(const struct object *own, const struct clock *clock,
         struct version version = out->object.versions[i];
         uint32_t unspoken = 0;
         if (is_obsolete(own, clock, answers, count, version.dot, &unspoken)) {
+            out->lost[out->lost_count++] = version.dot;
             continue; /* One who knows is enough; nobody has to be asked again. */
         }
         out->unspoken |= unspoken;
@@ -139,5 +157,8 @@ void merge_answers(const struct object *own, const struct clock *clock,
     }
     out->object.versions_count = kept;
     object_rank(&out->object, arena);
+    for (uint32_t i = 0; i < out->object.residual_count; i++) {
+        out->lost[out->lost_count++] = out->object.residual[i];
+    }
     out->top = object_top(&out->object);
 }

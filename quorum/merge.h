@@ -16,13 +16,17 @@ struct answer {
     struct bytes statuses;          /* One enum dot_status per dot asked; empty: all held. */
     const struct version *versions; /* Held there and not asked about. */
     uint32_t versions_count;
+    const struct version *earlier; /* What its answer before this one brought; asked about by now. */
+    uint32_t earlier_count;
 };
 
 struct merged {
-    struct object object;      /* What counts, ranked. Its residual are the versions that lost. */
+    struct object object;      /* What counts, ranked. */
     const struct version *top; /* The winner, or NULL. */
     struct dot *held;          /* Every dot that anyone holds. */
     uint32_t held_count;
+    struct dot *lost;          /* Dots that someone holds and that do not count any more. */
+    uint32_t lost_count;
     uint64_t timestamp_max; /* Over every version that anyone holds. */
     bool same;              /* All hold exactly what we hold. */
     uint32_t unspoken;      /* Bit i: answer i has to be asked again. */

@@ -133,21 +133,6 @@ void put_write(struct quorum *quorum, struct request *request, const struct obje
     request->round = message;
 }
 
-/* What was held and does not count any more. */
-static struct dot *put_obsolete(struct request *request, const struct merged *merged,
-                                uint32_t *count)
-{
-    struct dot *dots = ARENA_ARRAY(&request->arena, struct dot, merged->held_count + 1);
-
-    *count = 0;
-    for (uint32_t i = 0; i < merged->held_count; i++) {
-        if (object_find(&merged->object, merged->held[i]) == NULL) {
-            dots[(*count)++] = merged->held[i];
-        }
-    }
-    return dots;
-}
-
 uint64_t put_back(struct quorum *quorum, struct request *request, const struct object *before,
                   uint64_t sequence, const struct merged *merged)
 {
@@ -167,7 +152,9 @@ uint64_t put_back(struct quorum *quorum, struct request *request, const struct o
     message->key = request->op.key;
     message->versions = versions;
     message->versions_count = count;
-    message->dots = put_obsolete(request, merged, &message->dots_count);
+    message->dots =
+        arena_copy(&request->arena, merged->lost, merged->lost_count * sizeof(struct dot));
+    message->dots_count = merged->lost_count;
     request->round = message;
     bool changed = partition_repair(partition, &object, versions, count, message->dots,
                                     message->dots_count, &quorum->step);
