@@ -206,6 +206,8 @@ uint64_t sweep_deadline_ns(const struct quorum *quorum);
 bool sweep_on_scan(struct quorum *quorum, uint64_t id, enum err err,
                    const struct quorum_scanned *entries, size_t count, bool more);
 void sweep_tidy_key(struct quorum *quorum, struct bytes key, struct object *object);
+/* A key that had to be tidied could not be read: look at it again later. */
+void sweep_retry_key(struct quorum *quorum, struct bytes key);
 void sweep_counts(const struct quorum *quorum, uint16_t partition, uint64_t keys[QUORUM_DATABASES],
                   uint64_t expires[QUORUM_DATABASES]);
 

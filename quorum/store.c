@@ -195,6 +195,8 @@ static void waiter_wake(struct quorum *quorum, struct waiter *waiter, struct byt
     } else if (waiter->kind == WAITER_TIDY) {
         if (err == OK && store_peek(quorum, key, &object, &sequence)) {
             sweep_tidy_key(quorum, key, &object);
+        } else {
+            sweep_retry_key(quorum, key);
         }
     } else if (err != OK) {
         replica_on_unreadable(quorum, waiter->from, waiter->message);

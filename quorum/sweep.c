@@ -14,7 +14,7 @@ enum {
     SWEEP_PERIOD_MS = 10,             /* Between scans while there is work. */
     SWEEP_IDLE_MS = 250,              /* Between looks at what is due. */
     TOMBSTONES_NOTED_MAX = 64 * 1024, /* Bytes per partition; beyond, the sweep finds them. */
-    TOMBSTONE_RETRY_MS = 5000,
+    RETRY_MS = 5000,
 };
 
 struct key_state {
@@ -124,7 +124,7 @@ static void note_tombstone(struct quorum *quorum, struct bytes key)
     if (partition->tombstones.size < TOMBSTONES_NOTED_MAX) {
         partition_note_tombstone(partition, key);
     } else {
-        slot->due_ms = MIN(slot->due_ms, quorum->now.wall_ms + TOMBSTONE_RETRY_MS);
+        slot->due_ms = MIN(slot->due_ms, quorum->now.wall_ms + RETRY_MS);
     }
 }
 
@@ -275,6 +275,21 @@ static void sweep_entry(struct quorum *quorum, const struct quorum_scanned *entr
     }
 }
 
+/* What could not be read is looked at again later. */
+static void retry_slots(struct quorum *quorum, uint32_t slot, uint32_t slot_end)
+{
+    int64_t due = quorum->now.wall_ms + RETRY_MS;
+
+    for (; slot < slot_end; slot++) {
+        quorum->sweep->slots[slot].due_ms = MIN(quorum->sweep->slots[slot].due_ms, due);
+    }
+}
+
+void sweep_retry_key(struct quorum *quorum, struct bytes key)
+{
+    retry_slots(quorum, key_slot(key), key_slot(key) + 1U);
+}
+
 /* Count the keys that changed during the scan, as far as it reached. */
 static void count_changed(struct sweep *sweep, struct bytes covered)
 {
@@ -307,6 +322,7 @@ bool sweep_on_scan(struct quorum *quorum, uint64_t id, enum err err,
     buf_clear(&sweep->from_key);
     uint32_t next = sweep->slot_end;
     if (err != OK) {
+        retry_slots(quorum, sweep->slot, sweep->slot_end);
         quorum_log(quorum, 3, "the sweep cannot read slots %u to %u: %s", sweep->slot,
                    sweep->slot_end - 1, err_text(err));
     } else if (more && entries_count > 0) {
