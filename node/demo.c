@@ -381,7 +381,8 @@ static void print_banner(const struct demo *demo, uint64_t took_ms)
         printf("  kill -9 %d\n", (int)demo->nodes[last - 1].pid);
         printf("  redis-cli -p %u%s get greeting\n", demo->port, auth);
     }
-    printf("  %s status -p %u\n\nCtrl-C ends all nodes.\n", demo->program, demo->port);
+    printf("  %s%s status -p %u\n\nCtrl-C ends all nodes.\n",
+           auth[0] == '\0' ? "" : "REDISCLI_AUTH=PASSWORD ", demo->program, demo->port);
 }
 
 /* Print in a way that a shell reads back as one word. */
