@@ -137,17 +137,17 @@ enum help_text { HELP_CLIENT, HELP_CLUSTER, HELP_COMMAND, HELP_CONFIG, HELP_CONS
 #define COMMAND_HANDLERS(X)                                                                        \
     X(auth)                                                                                        \
     X(client_flag)                                                                                 \
-    X(client_getname) X(client_id) X(client_info) X(client_list) X(client_setinfo)                 \
-        X(client_setname) X(cluster_countkeysinslot) X(cluster_info) X(cluster_keyslot)            \
-            X(cluster_myid) X(cluster_nodes) X(cluster_ok) X(cluster_refused) X(cluster_shards)    \
-                X(cluster_slots) X(command_all) X(command_count) X(command_docs)                   \
-                    X(command_getkeys) X(command_info) X(command_list) X(config_get)               \
-                        X(config_resetstat) X(config_set) X(dbsize) X(del) X(echo) X(exists)       \
-                            X(flush) X(get) X(hello) X(help) X(info) X(keys) X(mget) X(mset)       \
-                                X(ping) X(quit) X(reset) X(rf_consistency_get)                     \
-                                    X(rf_consistency_set) X(rf_del) X(rf_explain) X(rf_get)        \
-                                        X(rf_set) X(rf_status) X(scan) X(select) X(set) X(setex)   \
-                                            X(shutdown) X(strlen) X(time) X(ttl) X(type) X(wait)
+    X(client_getname)                                                                              \
+    X(client_id) X(client_info) X(client_list) X(client_setinfo) X(client_setname)                 \
+        X(cluster_countkeysinslot) X(cluster_info) X(cluster_keyslot) X(cluster_myid)              \
+            X(cluster_nodes) X(cluster_ok) X(cluster_refused) X(cluster_shards) X(cluster_slots)   \
+                X(command_all) X(command_count) X(command_docs) X(command_getkeys) X(command_info) \
+                    X(command_list) X(config_get) X(config_resetstat) X(config_set) X(dbsize)      \
+                        X(del) X(echo) X(exists) X(flush) X(get) X(hello) X(help) X(info) X(keys)  \
+                            X(mget) X(mset) X(ping) X(quit) X(reset) X(rf_consistency_get)         \
+                                X(rf_consistency_set) X(rf_del) X(rf_explain) X(rf_get) X(rf_set)  \
+                                    X(rf_status) X(scan) X(select) X(set) X(setex) X(shutdown)     \
+                                        X(strlen) X(time) X(ttl) X(type) X(wait)
 
 #define X(name) enum run run_##name(struct invocation *in);
 COMMAND_HANDLERS(X)

@@ -255,10 +255,9 @@ static enum resp_result parse_length(struct resp_parser *parser, const struct re
         break;
     }
     if (line.size == 0 || line.data[0] != '$') {
-        uint8_t got = line.size == 0 ? '\r' : line.data[0];
+        uint8_t got = line.size == 0 ? ' ' : line.data[0];
         char words[32];
-        snprintf(words, sizeof(words), "expected '$', got '%c'",
-                 got == '\r' || got == '\n' ? ' ' : got);
+        snprintf(words, sizeof(words), "expected '$', got '%c'", got < ' ' ? ' ' : got);
         return fail(args, words);
     }
     struct bytes digits = {line.data + 1, line.size - 1};
