@@ -90,6 +90,23 @@ static bool is_disputed(const struct history *history, const struct history_cloc
     return false;
 }
 
+/* A write of two rounds is a read and then a write, not one step: what SET..GET and DEL say of the
+ * value before them is exact only while no other write is under way. */
+static bool is_disturbed(const struct history *history, const struct history_op *op)
+{
+    if (op->status != HISTORY_DONE || (op->kind != LIN_DEL && op->kind != LIN_GETSET)) {
+        return false;
+    }
+    for (size_t i = 0; i < history->count; i++) {
+        const struct history_op *other = &history->ops[i];
+        if (other != op && other->kind != LIN_GET && other->status != HISTORY_REFUSED &&
+            other->invoke < op->ret && other->ret > op->invoke) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Stamps of the operations that time says lie before and after a window's ends: lin_check knows
  * stamps only, and stamps and times are in the same order. */
 static uint64_t stamp_at(const struct history *history, uint64_t time_ns, bool later)
@@ -122,14 +139,19 @@ enum lin_verdict history_check(const struct history *history, const struct histo
         if (op->status == HISTORY_REFUSED || silent) {
             continue;
         }
+        bool disputed = is_disputed(history, clocks, op);
+        bool any = disputed || is_disturbed(history, op);
+        /* Clocks too far apart: a delete may have found nothing left to do where others still had.
+         */
+        bool idle = disputed && op->kind == LIN_DEL && clocks->spread_ms > clocks->drift_max_ms;
         places[count] = i;
         struct lin_op *to = &ops[count++];
         *to = (struct lin_op){
             .kind = op->kind,
             .value = op->value,
-            .result = is_disputed(history, clocks, op) ? LIN_ANY : op->result,
+            .result = any ? LIN_ANY : op->result,
             .invoke = op->invoke,
-            .ret = op->ret,
+            .ret = idle ? LIN_NEVER : op->ret,
         };
         if (op->expiry_ms > 0) {
             struct window window = window_of(op, clocks);

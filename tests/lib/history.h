@@ -1,9 +1,9 @@
 /* tests/lib/history.h - what clients did to one register and what they were told, for the checkers.
  *
- * An operation begins unknown. It becomes done when its reply came, refused when the reply says that
- * certainly nothing was applied, and stays unknown otherwise: then a write may take effect at any time
- * or never. Stamps are a counter of everything clients see, so no two are equal; times are only needed
- * for values that expire. */
+ * An operation begins unknown. It becomes done when its reply came, refused when the reply says
+ * that certainly nothing was applied, and stays unknown otherwise: then a write may take effect at
+ * any time or never. Stamps count everything that clients see, so no two are equal; times are only
+ * needed for values that expire. */
 #pragma once
 
 #include "base/arena.h"
@@ -29,8 +29,9 @@ struct history {
 
 /* How exactly expiry can be judged. */
 struct history_clocks {
-    uint64_t spread_ms;  /* Most that two nodes' wall clocks were apart. */
-    uint64_t unknown_ms; /* An unknown write can begin to count its time to live so much later. */
+    uint64_t spread_ms;    /* Most that two nodes' wall clocks were apart. */
+    uint64_t drift_max_ms; /* Beyond it a value that may have expired need not be deleted. */
+    uint64_t unknown_ms;   /* An unknown write can begin to count its time to live so much later. */
 };
 
 void history_init(struct history *history);
@@ -40,8 +41,9 @@ size_t history_add(struct history *history, const struct history_op *op);
 void history_done(struct history *history, size_t index, uint64_t stamp, uint64_t now_ns,
                   uint64_t result);
 void history_refused(struct history *history, size_t index);
-/* Check the whole history. `out->failed` is an index into history->ops. Answers that fall into a time
- * when nodes may disagree about whether a value has expired are not held against anybody. */
+/* Check the whole history. `out->failed` is an index into history->ops. Answers that fall into a
+ * time when nodes may disagree about whether a value has expired are not held against anybody, nor
+ * is what SET..GET and DEL say of the value before them beside other writes. */
 MUST_CHECK enum lin_verdict history_check(const struct history *history,
                                           const struct history_clocks *clocks, struct arena *arena,
                                           struct lin_report *out);

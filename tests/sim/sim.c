@@ -161,6 +161,7 @@ static void settle(struct sim *sim)
     while (sim->failed == CHECK_NONE && !invariants_converged(sim, words, sizeof(words))) {
         if (sim->now_ns >= until_ns) {
             sim_fail(sim, CHECK_CONVERGENCE, "%d s after healing: %s", SETTLE_MAX_MS / 1000, words);
+            invariants_explain(sim);
             return;
         }
         sim_until(sim, sim->now_ns + 250 * MILLI);
@@ -178,6 +179,7 @@ void sim_run(const struct sim_run_options *options, struct marks *marks, struct 
         drain(sim);
         audit_run(sim);
         settle(sim);
+        sim->converged = true;
         audit_again(sim);
     }
     if (sim->failed == CHECK_NONE) {

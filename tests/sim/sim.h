@@ -63,6 +63,7 @@ struct sim {
     struct marks marks;
     int64_t wall_low_ms, wall_high_ms; /* Most that a node's wall clock was behind and ahead. */
     bool healed;                       /* Phase two has begun: no fault any more. */
+    bool converged;                    /* All replicas have been found alike. */
     struct sim_node nodes[SIM_NODES_MAX];
     struct sim_net net;
     struct sim_clients clients;

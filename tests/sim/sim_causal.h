@@ -32,7 +32,7 @@ struct causal_write {
 
 struct causal_read {
     unsigned node;
-    bool audit;
+    bool audit;           /* After convergence: all such readings show the same. */
     uint64_t invoke, ret; /* ret LIN_NEVER: never answered. */
     struct causal_set shown;
     struct bytes context;

@@ -5,12 +5,13 @@
 
 #include "tests/sim/sim.h"
 
-enum { WORDS_MAX = 1 << 20 };
+enum { WORDS_MAX = 1 << 20, DRIFT_MAX_MS = 500 /* The default of max-clock-drift-ms. */ };
 
 static struct history_clocks clocks_of(const struct sim *sim)
 {
     return (struct history_clocks){
         .spread_ms = (uint64_t)(sim->wall_high_ms - sim->wall_low_ms),
+        .drift_max_ms = DRIFT_MAX_MS,
         .unknown_ms =
             3 * (uint64_t)sim->swarm.request_timeout_ms + sim->swarm.outage_ns / 1000000 * 8,
     };

@@ -211,6 +211,7 @@ void faults_heal(struct sim *sim)
     sim->healed = true;
     sim_cancel(sim, &sim->fault);
     net_heal(sim);
+    net_settle(sim);
     for (unsigned i = 0; i < sim->swarm.shape.nodes; i++) {
         disk_heal(sim, i);
         if (!node_is_up(sim, i)) {

@@ -27,3 +27,5 @@ bool invariants_may_be_fatal(const struct sim *sim, unsigned node);
 /* True when all owners hold the same clocks and records, and no tombstone. Else put words about the
  * first difference into `words`. Every node is up. */
 bool invariants_converged(struct sim *sim, char *words, size_t words_size);
+/* While tracing, print what every node stores. */
+void invariants_explain(struct sim *sim);

@@ -43,6 +43,8 @@ uint64_t net_connect(struct sim *sim, unsigned client, unsigned node, enum face 
 void net_node_gone(struct sim *sim, unsigned node, bool silent);
 void net_block(struct sim *sim, unsigned from, unsigned to, bool on);
 void net_heal(struct sim *sim);
+/* Everybody notices within a second which connections are lost. */
+void net_settle(struct sim *sim);
 
 /* Faults at one connection between nodes, chosen at random; nothing happens when there is none. */
 void net_reset_one(struct sim *sim);

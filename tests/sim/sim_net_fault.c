@@ -60,6 +60,22 @@ void net_heal(struct sim *sim)
     sim->net.slow_until_ns = 0;
 }
 
+void net_settle(struct sim *sim)
+{
+    enum { NOTICE_MAX_NS = 1000 * 1000 * 1000 };
+    LIST_FOR (item, &sim->net.conns) {
+        struct sim_conn *conn = CONTAINER_OF(item, struct sim_conn, link);
+        for (unsigned i = 0; i < 2; i++) {
+            const struct sim_end *other = &conn->ends[1 - i];
+            bool lost = !other->open && !other->opening;
+            conn->streams[i].stalled_until_ns = 0;
+            if (lost || conn->streams[0].swallow || conn->streams[1].swallow) {
+                end_notice(sim, conn, i, prng_below(&sim->prng, NOTICE_MAX_NS));
+            }
+        }
+    }
+}
+
 /* Any connection between nodes with both ends open, or NULL. */
 static struct sim_conn *conn_pick(struct sim *sim)
 {

@@ -308,6 +308,7 @@ void node_start(struct sim *sim, unsigned index)
         sim_mark(sim, MARK_RESTART);
     }
     disk_start(sim, index);
+    node->reads_spoilt = node->reads_spoilt && !sim->healed;
     struct options *options = mem_alloc_zero(1, sizeof(*options));
     options_of(sim, node, options);
     node->core = node_new(options);

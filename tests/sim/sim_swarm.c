@@ -115,12 +115,12 @@ static void draw_limits(struct swarm *swarm, struct prng *prng)
     swarm->request_timeout_ms = (uint32_t)PICK(prng, 100, 500, 1000, 1000);
     swarm->clock_exchange_ms = (uint32_t)PICK(prng, 50, 200, 1000);
     swarm->hedge_ms = (uint32_t)PICK(prng, 1, 20, 100);
-    swarm->peer_alive_ms = (uint32_t)PICK(prng, 300, 1000, 1000);
+    swarm->peer_alive_ms = (uint32_t)PICK(prng, 600, 1000, 1000);
     swarm->requests_max = (uint32_t)PICK(prng, 4, 1000, 1000, 1000);
     swarm->siblings_max = (uint32_t)PICK(prng, 4, 64, 64);
     swarm->client_pipeline_max = (uint32_t)PICK(prng, 2, 1000);
     swarm->peer_queue_max_bytes = PICK(prng, 2 << 10, 64 << 10, 16 << 20, 16 << 20);
-    swarm->log_partition_max_bytes = PICK(prng, 512, 4 << 10, 16 << 20, 16 << 20);
+    swarm->log_partition_max_bytes = PICK(prng, 16 << 20);
     swarm->cache_bytes = PICK(prng, 0, 4 << 10, 1 << 20);
     swarm->secret = prng_chance(prng, 4);
 }
