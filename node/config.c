@@ -84,7 +84,7 @@ static int on_value(void *context, const char *section, const char *name, const 
             reader_fail(reader, reader->number, "unknown key ", name);
             return 1;
         }
-        strcpy(reader->name, name);
+        snprintf(reader->name, sizeof(reader->name), "%s", name);
         reader->name_number = reader->number;
         buf_clear(&reader->value);
     }
@@ -99,7 +99,7 @@ static void reader_look(struct file_reader *reader)
 {
     const char *start = reader->line + strspn(reader->line, " \t\r\n");
     if (*start == '\0' || *start == '#' || *start == ';') {
-        strcpy(reader->line, "\n");
+        memcpy(reader->line, "\n", 2);
         reader->size = 1;
         return;
     }
@@ -139,7 +139,7 @@ static bool reader_line(struct file_reader *reader)
     if (reader->size > PIECE_MAX) { /* A comment must not hide in one of several pieces. */
         for (char *at = reader->line; (at = strchr(at, ';')) != NULL; at++) {
             if (isspace((unsigned char)at[-1]) != 0) {
-                strcpy(at, "\n");
+                memcpy(at, "\n", 2); /* ";" and its NUL were there. */
                 reader->size = strlen(reader->line);
                 break;
             }
@@ -307,9 +307,9 @@ static void name_by_host(struct options *options)
 {
     char host[sizeof(options->node_name)] = "";
     if (gethostname(host, sizeof(host) - 1) != 0 || !options_is_name(host, "._-")) {
-        strcpy(host, "node");
+        snprintf(host, sizeof(host), "%s", "node");
     }
-    strcpy(options->node_name, host);
+    snprintf(options->node_name, sizeof(options->node_name), "%s", host);
 }
 
 enum err config_finish(struct options *options, struct buf *words)

@@ -20,7 +20,7 @@ void log_init(struct log *log, const struct options *options)
     log->fd = STDERR_FILENO;
     log->level = (enum log_level)options->log_level;
     log->format = options->log_format;
-    strcpy(log->name, options->node_name);
+    snprintf(log->name, sizeof(log->name), "%s", options->node_name);
 }
 
 /* Append `text` as the inside of a JSON string. */
@@ -102,7 +102,7 @@ static bool is_repeated(struct log *log, enum log_level level, const char *text)
     oldest->hash = hash;
     oldest->since_ms = now;
     oldest->level = level;
-    strcpy(oldest->text, text);
+    snprintf(oldest->text, sizeof(oldest->text), "%s", text);
     return false;
 }
 

@@ -2,6 +2,7 @@
 #include "node/options.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { SHOWN_MAX = 80, NEAREST_WORD_MAX = 63 };
@@ -111,7 +112,7 @@ static enum err member_attribute(struct options_member *member, const char *text
         if (!options_is_name(text + 5, "._-/")) {
             return members_refuse(words, "must be rack=PATH, as rack=dc1/r1", text);
         }
-        strcpy(member->rack, text + 5);
+        snprintf(member->rack, sizeof(member->rack), "%s", text + 5);
         return OK;
     }
     uint64_t weight;
@@ -145,8 +146,8 @@ static enum err member_parse(struct options_member *member, char *item, struct b
         return members_refuse(words, "must be a name of letters, digits, '.', '_' and '-'", word);
     }
     *member = (struct options_member){.weight = 1};
-    strcpy(member->name, word);
-    strcpy(member->address, at + 1);
+    snprintf(member->name, sizeof(member->name), "%s", word);
+    snprintf(member->address, sizeof(member->address), "%s", at + 1);
     while ((word = strtok_r(NULL, " \t", &save)) != NULL) {
         enum err err = member_attribute(member, word, words);
         if (err != OK) {

@@ -105,7 +105,7 @@ static void on_accept(uv_stream_t *handle, int status)
     }
     char address[64];
     stream_address(&peer->stream, address);
-    strcpy(peer->address, address);
+    snprintf(peer->address, sizeof(peer->address), "%s", address);
     peer_opened(peer, MEMBER_NONE);
 }
 

@@ -1,4 +1,4 @@
-/* tests/unit/test_options.c - every key at its limits, every error text, every rule of several keys. */
+/* tests/unit/test_options.c - every key at its limits, every error text, every rule. */
 #include "node/options.h"
 
 #include <string.h>
