@@ -141,13 +141,18 @@ static struct disk_task *task_new(struct disk *disk, uint64_t id)
     list_init(&task->link);
     arena_init(&task->arena, SCAN_ARENA_SIZE);
     buf_init(&task->value, disk->value_max);
-    disk->workers_count++;
     return task;
+}
+
+static void task_start(struct disk_task *task, uv_work_cb work, uv_after_work_cb done)
+{
+    task->disk->workers_count++;
+    int result = uv_queue_work(&task->disk->loop->uv, &task->work, work, done);
+    ASSERT(result == 0);
 }
 
 static void task_free(struct disk_task *task)
 {
-    task->disk->workers_count--;
     arena_release(&task->arena);
     buf_release(&task->value);
     mem_free(task);
@@ -174,6 +179,7 @@ static void read_done(uv_work_t *work, int status)
                           .id = task->id,
                           .err = read_answer(task->err),
                           .bytes = buf_bytes(&task->value)};
+    task->disk->workers_count--;
     loop_event(task->disk->loop, &event);
     task_free(task);
 }
@@ -191,8 +197,7 @@ void disk_read(struct disk *disk, uint64_t id, struct bytes key)
     loop_event_undo(disk->loop);
     struct disk_task *task = task_new(disk, id);
     task->key = arena_copy_bytes(&task->arena, key);
-    int result = uv_queue_work(&disk->loop->uv, &task->work, read_work, read_done);
-    ASSERT(result == 0);
+    task_start(task, read_work, read_done);
 }
 
 static void scan_work(uv_work_t *work)
@@ -212,14 +217,14 @@ static void scan_done(uv_work_t *work, int status)
         event.entries_count = task->entries_count;
         event.more = task->more;
     }
+    task->disk->workers_count--;
     loop_event(task->disk->loop, &event);
     task_free(task);
 }
 
 static void scan_start(struct disk_task *task)
 {
-    int result = uv_queue_work(&task->disk->loop->uv, &task->work, scan_work, scan_done);
-    ASSERT(result == 0);
+    task_start(task, scan_work, scan_done);
 }
 
 void disk_scan(struct disk *disk, uint64_t id, const struct storage_range *range)
@@ -268,6 +273,11 @@ void disk_init(struct disk *disk, struct loop *loop, struct log *log, const stru
 void disk_close(struct disk *disk)
 {
     ASSERT(disk_is_idle(disk));
+    while (!list_empty(&disk->scans_waiting)) {
+        struct disk_task *task = CONTAINER_OF(disk->scans_waiting.next, struct disk_task, link);
+        list_remove(&task->link);
+        task_free(task);
+    }
     uv_mutex_lock(&disk->mutex);
     disk->is_stopping = true;
     uv_cond_signal(&disk->wake_thread);

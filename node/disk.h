@@ -47,8 +47,8 @@ void disk_commit(struct disk *disk, uint64_t sequence);
 void disk_read(struct disk *disk, uint64_t id, struct bytes key);
 /* Answered by EVENT_DISK_SCAN; begins once the open batch has been committed. */
 void disk_scan(struct disk *disk, uint64_t id, const struct storage_range *range);
-/* True when no read or scan is at work or waiting. */
+/* True when no worker has a read or scan in hand. */
 bool disk_is_idle(const struct disk *disk);
 /* Commit and sync what there is, end the sync thread, close the store. Only when idle; no event
- * follows. */
+ * follows, not even for scans that still wait. */
 void disk_close(struct disk *disk);

@@ -53,6 +53,9 @@ void loop_init(struct loop *loop, struct loop_owner owner)
 
 void loop_release(struct loop *loop)
 {
+    while (!list_empty(&loop->ending)) {
+        stream_close(CONTAINER_OF(loop->ending.next, struct stream, ending_link));
+    }
     uv_close((uv_handle_t *)&loop->turn, NULL);
     uv_close((uv_handle_t *)&loop->again, NULL);
     uv_close((uv_handle_t *)&loop->deadline, NULL);
@@ -380,7 +383,7 @@ void stream_address(const struct stream *stream, char text[64])
     struct sockaddr_storage address;
     int size = sizeof(address);
     char host[48];
-    strcpy(text, "unknown");
+    snprintf(text, 64, "%s", "unknown");
     if (uv_tcp_getpeername(&stream->tcp, (struct sockaddr *)&address, &size) != 0) {
         return;
     }

@@ -49,7 +49,7 @@ struct loop {
 enum { LOOP_READ_SIZE = 64 * 1024, STREAM_END_MS = 1000 };
 
 void loop_init(struct loop *loop, struct loop_owner owner);
-/* All handles of others must have been closed or be closing. */
+/* All handles of others must have been closed or be closing, streams that end excepted. */
 void loop_release(struct loop *loop);
 /* Until loop_stop. */
 void loop_run(struct loop *loop);
