@@ -55,11 +55,25 @@ static bool parse_number(const char *name, const char *value, unsigned max, unsi
     return true;
 }
 
+/* What a line of the configuration file would not give back as it is. */
+static bool fits_file(const char *value)
+{
+    size_t size = strlen(value);
+    bool has_border = size > 0 && (strchr(" \t", value[0]) != NULL ||
+                                   strchr(" \t", value[size - 1]) != NULL || value[0] == ';');
+    return !has_border && strpbrk(value, "\r\n") == NULL && strstr(value, " ;") == NULL &&
+           strstr(value, "\t;") == NULL;
+}
+
 /* A key for the servers: check it now rather than in 64 logs. */
 static bool parse_passed(struct demo *demo, const char *key, const char *value)
 {
     if (is_own_key(key)) {
         fprintf(stderr, "ringfort demo: --%s is chosen by the demo itself\n", key);
+        return false;
+    }
+    if (!fits_file(value)) {
+        fprintf(stderr, "ringfort demo: the value of --%s cannot be written to a file\n", key);
         return false;
     }
     if (demo->passed_count == DEMO_PASSED_MAX) {
@@ -92,7 +106,7 @@ static bool parse_one(struct demo *demo, char *key, const char *value)
                     OPTIONS_TEXT_MAX - 17);
             return false;
         }
-        strcpy(demo->directory, value);
+        snprintf(demo->directory, sizeof(demo->directory), "%s", value);
         return true;
     }
     return parse_passed(demo, key, value);
@@ -239,7 +253,11 @@ static bool prepare(struct demo *demo)
                 demo->directory, OPTIONS_TEXT_MAX - 17);
         return false;
     }
-    strcpy(demo->directory_full, full);
+    if (!fits_file(full)) {
+        fprintf(stderr, "ringfort demo: the path %s cannot be written to a file\n", full);
+        return false;
+    }
+    snprintf(demo->directory_full, sizeof(demo->directory_full), "%s", full);
     for (unsigned number = 1; number <= demo->nodes_count; number++) {
         if (!write_configuration(demo, number)) {
             return false;
@@ -481,7 +499,7 @@ int demo_main(int count, char **arguments)
     options_init(demo->options);
     demo->nodes_count = 3;
     demo->port = 7001;
-    strcpy(demo->directory, "./ringfort-demo");
+    snprintf(demo->directory, sizeof(demo->directory), "%s", "./ringfort-demo");
     int status = demo_parse(demo, count, arguments) ? demo_run(demo) : 2;
     mem_free(demo->options);
     mem_free(demo);
