@@ -98,7 +98,8 @@ static bool is_obsolete(const struct object *own, const struct clock *clock,
             continue;
         }
         enum dot_status status = answer_status(&answers[i], dot, &spoken);
-        obsolete = obsolete || (status == DOT_OBSOLETE && !MUTANT(notfound_wins));
+        obsolete =
+            obsolete || status == DOT_OBSOLETE || (MUTANT(notfound_wins) && status == DOT_UNKNOWN);
         if (!spoken && !MUTANT(pairwise)) {
             *unspoken |= 1U << i;
         }

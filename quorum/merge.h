@@ -16,7 +16,8 @@ struct answer {
     struct bytes statuses;          /* One enum dot_status per dot asked; empty: all held. */
     const struct version *versions; /* Held there and not asked about. */
     uint32_t versions_count;
-    const struct version *earlier; /* What its answer before this one brought; asked about by now. */
+    const struct version
+        *earlier; /* What its answer before this one brought; asked about by now. */
     uint32_t earlier_count;
 };
 
@@ -25,7 +26,7 @@ struct merged {
     const struct version *top; /* The winner, or NULL. */
     struct dot *held;          /* Every dot that anyone holds. */
     uint32_t held_count;
-    struct dot *lost;          /* Dots that someone holds and that do not count any more. */
+    struct dot *lost; /* Dots that someone holds and that do not count any more. */
     uint32_t lost_count;
     uint64_t timestamp_max; /* Over every version that anyone holds. */
     bool same;              /* All hold exactly what we hold. */

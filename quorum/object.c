@@ -1,6 +1,7 @@
 #include "quorum/object.h"
 
 #include "base/hash.h"
+#include "base/mutant.h"
 
 #include <string.h>
 
@@ -10,6 +11,9 @@ int version_compare_tag(const struct version *a, const struct version *b)
 {
     if (a->timestamp != b->timestamp) {
         return a->timestamp < b->timestamp ? -1 : 1;
+    }
+    if (MUTANT(rank_by_arrival)) {
+        return a > b ? -1 : a < b;
     }
     return dot_compare(a->dot, b->dot);
 }
@@ -103,6 +107,9 @@ static void object_add_residual(struct object *object, struct dot dot, struct ar
 {
     uint32_t at = 0;
 
+    if (MUTANT(residual_lost)) {
+        return;
+    }
     while (at < object->residual_count && dot_compare(object->residual[at], dot) < 0) {
         at++;
     }
@@ -146,7 +153,8 @@ void object_rank(struct object *object, struct arena *arena)
     struct version highest = *top;
     for (uint32_t i = 0; i < object->versions_count; i++) {
         struct version *version = &object->versions[i];
-        bool yields = !(version->flags & VERSION_CAUSAL) || version->kind == VERSION_TOMBSTONE;
+        bool yields = !(version->flags & VERSION_CAUSAL) || version->kind == VERSION_TOMBSTONE ||
+                      MUTANT(sibling_merge);
         if (yields && version_compare_tag(version, &highest) < 0) {
             object_add_residual(object, version->dot, arena);
         } else {

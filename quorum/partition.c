@@ -61,6 +61,9 @@ bool partition_repair(const struct partition *partition, struct object *object,
 {
     bool changed = false;
 
+    if (MUTANT(repair_is_newest)) {
+        object->versions_count = 0;
+    }
     for (uint32_t i = 0; i < obsolete_count; i++) {
         bool held = object_find(object, obsolete[i]) != NULL;
         if (held || !object_covers(object, &partition->clock, obsolete[i])) {
@@ -110,7 +113,8 @@ void partition_join_key(const struct partition *partition, struct object *object
     for (uint32_t i = object->versions_count; i > 0; i--) {
         struct dot dot = object->versions[i - 1].dot;
         bool covered = clock_has(theirs, dot) || dots_have(residual, residual_count, dot);
-        if (covered && !versions_have(versions, versions_count, dot)) {
+        if (covered && !versions_have(versions, versions_count, dot) &&
+            !MUTANT(join_keeps_obsolete)) {
             /* Residual until the clock is joined, so that a late repair cannot bring it back. */
             object_drop(object, dot, arena);
         }

@@ -145,6 +145,7 @@ uint64_t put_back(struct quorum *quorum, struct request *request, const struct o
 
     for (uint32_t i = 0; i < count; i++) {
         versions[i].payload = arena_copy_bytes(&request->arena, versions[i].payload);
+        versions[i].expiry_ms = MUTANT(expiry_lost) ? 0 : versions[i].expiry_ms;
     }
     message->type = MESSAGE_REPAIR;
     message->partition = request->partition;

@@ -115,6 +115,9 @@ enum err quorum_recover_clock(struct quorum *quorum, uint16_t partition, struct 
     }
     struct clock *clock = &quorum->partitions[partition].clock;
     enum err err = clock_decode(clock, &in, CLOCK_INTERVALS_MAX);
+    if (MUTANT(clock_base_too_high) && err == OK && clock->count > 0) {
+        clock->intervals[clock->count - 1].last += 2;
+    }
     return err == OK && !reader_done(&in) ? ERR_MALFORMED : err;
 }
 
@@ -136,7 +139,10 @@ enum err quorum_recover_log(struct quorum *quorum, struct bytes key, struct byte
             return ERR_MALFORMED;
         }
         (void)clock_add(&quorum->partitions[partition].clock, dot);
-        dotlog_append(&quorum->partitions[partition].log, &quorum->segments, dot, segment, name);
+        if (!MUTANT(no_log_after_restart)) {
+            dotlog_append(&quorum->partitions[partition].log, &quorum->segments, dot, segment,
+                          name);
+        }
     }
     if (in.failed) {
         return ERR_MALFORMED;
@@ -151,6 +157,16 @@ void quorum_set_identity(struct quorum *quorum, uint64_t actor, uint64_t hlc)
 {
     quorum->options.actor = actor;
     hear_hlc(quorum, hlc);
+    for (uint32_t i = 0; i < quorum->options.partitions_count && MUTANT(counter_restarts); i++) {
+        struct clock *clock = &quorum->partitions[i].clock;
+        uint32_t kept = 0;
+        for (uint32_t j = 0; j < clock->count; j++) {
+            if (clock->intervals[j].actor != actor) {
+                clock->intervals[kept++] = clock->intervals[j];
+            }
+        }
+        clock->count = kept;
+    }
 }
 
 void quorum_put_meta(struct quorum *quorum, struct bytes name, const struct bytes *value)

@@ -91,9 +91,13 @@ static void on_delta(struct quorum *quorum, uint16_t from, const struct message 
                      const struct object *before)
 {
     struct partition *partition = &quorum->partitions[delta->partition];
-    const struct version *version = &delta->versions[0];
+    struct version local = delta->versions[0];
+    const struct version *version = &local;
     struct object object = object_clone(before, &quorum->step);
 
+    if (MUTANT(expiry_local) && local.expiry_ms != 0) {
+        local.expiry_ms += quorum->now.wall_ms - (int64_t)(local.timestamp >> 16);
+    }
     hear_hlc(quorum, version->timestamp);
     if (!partition_apply(partition, &object, version, delta->dots, delta->dots_count,
                          &quorum->step)) {

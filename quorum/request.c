@@ -64,7 +64,12 @@ void requests_release(struct quorum *quorum)
 
 struct request *request_find(struct quorum *quorum, uint64_t id)
 {
-    return map_get(&quorum->requests, id);
+    struct request *request = map_get(&quorum->requests, id);
+
+    if (MUTANT(stale_answer) && request == NULL) {
+        request = map_get(&quorum->requests, quorum->request_next);
+    }
+    return request;
 }
 
 bool request_op_is_write(enum op_kind kind)
@@ -191,10 +196,14 @@ void request_forward(struct quorum *quorum, struct request *request)
             .key = request->op.key,
             .op = request->op,
         };
-        uint64_t left_ms = (request->deadline_ns - quorum->now.ns) / 1000000;
+        uint64_t left_ms =
+            (request->deadline_ns - MIN(quorum->now.ns, request->deadline_ns)) / 1000000;
         message.op.timeout_ms = (uint32_t)MAX(left_ms, 1U);
         quorum->stats.forwarded++;
         send_message(quorum, request->forwarded_to, &message);
+        if (MUTANT(double_coordination) && i + 1 < request->owners_count) {
+            continue;
+        }
         return;
     }
     request_fail(quorum, request, OUTCOME_NO_QUORUM, request->r, 0);
@@ -217,6 +226,10 @@ static void request_begin(struct quorum *quorum, struct request *request)
 {
     int self = owner_index(quorum, request->partition, quorum->options.self);
 
+    if (MUTANT(forward_loop) && request->from != QUORUM_MEMBER_NONE) {
+        request_forward(quorum, request);
+        return;
+    }
     if (self < 0) {
         if (request->from != QUORUM_MEMBER_NONE) {
             /* Passed on once is enough: the sender's idea of the owners differs from ours. */
