@@ -107,6 +107,143 @@ def seeds_resp():
         seed_resp(count % 4, request(*[b"w%d" % i for i in range(count)]), b"PING\r\n")
 
 
+# ---- What members send each other ----
+
+def pack(value):
+    """msgpack, in the shortest forms, as msgpack-c writes it."""
+    if value is None:
+        return b"\xc0"
+    if isinstance(value, bool):
+        return b"\xc3" if value else b"\xc2"
+    if isinstance(value, int):
+        if 0 <= value < 128:
+            return bytes([value])
+        if value < 0:
+            return b"\xd3" + value.to_bytes(8, "big", signed=True)
+        for tag, width in ((0xcc, 1), (0xcd, 2), (0xce, 4), (0xcf, 8)):
+            if value < 1 << 8 * width:
+                return bytes([tag]) + value.to_bytes(width, "big")
+    if isinstance(value, bytes):
+        head = b"\xc4" + bytes([len(value)]) if len(value) < 256 else b"\xc5" + len(value).to_bytes(2, "big")
+        return head + value
+    if isinstance(value, list):
+        head = bytes([0x90 | len(value)]) if len(value) < 16 else b"\xdc" + len(value).to_bytes(2, "big")
+        return head + b"".join(map(pack, value))
+    head = bytes([0x80 | len(value)]) if len(value) < 16 else b"\xde" + len(value).to_bytes(2, "big")
+    return head + b"".join(pack(k) + pack(v) for k, v in value.items())
+
+
+def varint(value):
+    out = b""
+    while value >= 128:
+        out += bytes([value & 127 | 128])
+        value >>= 7
+    return out + bytes([value])
+
+
+def stored_key(user):
+    """fuzz_wire and fuzz_record put slot and hash in place of the mark."""
+    return b"\xee\xee\x00\xee\xee\xee\xee" + varint(len(user)) + user + b"\x00"
+
+
+def clock(actors):
+    """{actor: [(gap, length - 1), ...]}"""
+    out = varint(len(actors))
+    for actor, intervals in sorted(actors.items()):
+        out += actor.to_bytes(8, "big") + varint(len(intervals))
+        out += b"".join(varint(gap) + varint(length) for gap, length in intervals)
+    return out
+
+
+def version(actor, counter, payload=b"value", kind=1, flags=0, absent=False, size=None, expiry=0):
+    size = len(payload) if size is None else size
+    return [actor, counter, 1 << 50, expiry, kind, flags, absent, size, payload]
+
+
+BIG = 2 ** 64 - 1
+KEY = stored_key(b"key")
+CLOCK = clock({7: [(0, 4), (3, 0)], 9: [(1, 1)]})
+OWNER = [2, True, True, False, [version(7, 1, b"", absent=True, size=5)]]
+OP = [1, False, True, False, 2, 2, 1000, 0, b"value", [7, 1, 1 << 50, 9, 3, 1 << 49]]
+RESULT = [0, True, 2, 1, 30, 0, 0, 1 << 50, 7, 3, b"value", [version(7, 3), version(9, 1, flags=1)],
+          [7, 3, 1 << 50], [OWNER]]
+FIELDS = {  # By number: what is right for it, then what is not, or just so.
+    1: [KEY, b"", KEY + b"x", KEY[:-1], b"\x00" * 8, stored_key(b""), stored_key(b"a" * 100), b"\x00\x00", 1],
+    2: [[7, 1, 9, 3], [], [7], [7, 0], [7, BIG], [7, 1, 7, 1], [9, 3, 7, 1], [b"", 1], {}],
+    3: [True, False, 1, None],
+    4: [b"\x00\x01\x02", b"", b"\x03", b"\xff" * 40, []],
+    5: [[version(7, 1)], [], [version(7, 1), version(9, 2, flags=1)], [version(7, 1, b"", kind=0)],
+        [version(7, 1, kind=2)], [version(7, 1, flags=2)], [version(7, 1, absent=True)],
+        [version(7, 1, b"", absent=True, size=BIG)], [version(7, 1, size=4)], [version(7, 1, expiry=-5)],
+        [version(7, 0)], [version(7, 1)[:8]], [version(7, 1) + [0]], [1], [[]], [version(7, 1, b"p", kind=0)],
+        [version(7, BIG - 1)], [version(9, 1), version(7, 1), version(7, 1)], [None] * 200],
+    6: [b"\x00" * 8, b"\x00" * 16, b"\x00" * 7, b"", 0],
+    7: [1, 2, 3, 0, 4, 255, 256, BIG],
+    8: [[3, CLOCK], [], [3, b""], [3, clock({})], [65536, CLOCK], [3], [3, CLOCK + b"x"], [3, CLOCK[:-1]],
+        [3, clock({7: []})], [3, clock({7: [(0, 0), (0, 0)]})], [3, clock({7: [(BIG - 1, 0)]})],
+        [3, clock({7: [(0, BIG - 2)]})], [3, varint(BIG)], [3, CLOCK, 4, CLOCK], [3, b"\x01" + b"\x00" * 8 + varint(BIG)]],
+    9: [[7, 1, KEY], [], [7, 0, KEY], [7, 1, b""], [7, 1], [7, 1, KEY, 9, 3, stored_key(b"other")]],
+    10: [[KEY, [version(7, 1)], [9, 3]], [], [KEY, [], []], [b"", [], []], [KEY, [version(7, 1, absent=True)], []],
+         [KEY, [], [9]], [KEY, [version(7, 1)], [9, 3], stored_key(b"other"), [version(8, 2)], []]],
+    11: [True, 0], 12: [True, 0],
+    13: [OP, [], OP[:9], OP + [1], [7] + OP[1:], OP[:4] + [8, 2] + OP[6:], OP[:6] + [3600001] + OP[7:],
+         OP[:9] + [[7, 1]], OP[:7] + [-1, b"", []], OP[:9] + [[7, 1, 5] * 40]],
+    14: [RESULT, [], RESULT[:13], [6] + RESULT[1:], RESULT[:13] + [[[65536] + OWNER[1:]]], RESULT[:13] + [[[]]],
+         RESULT[:11] + [[], [], []], [0, True, 256, 1] + RESULT[4:], [0, True, 2, 1, 1 << 40] + RESULT[5:]],
+    15: [1, 16384 << 32, BIG, -1], 16: [16384 << 32, BIG], 17: [100, 0, BIG, 1 << 24], 18: [1, 15, 16, BIG],
+    19: [[b"key", 5, True], [], [b"key", 5], [b"", 0, False], [1, 2, 3], [b"a" * 200, BIG, True] * 3],
+    20: [b"\x00\x03", b"\x00", b"", b"\xff\xff"], 21: [b"\x00" * 256, b"", b"\x00" * 255, b"\x00" * 257],
+    0: [1], 22: [{}], 99: [[[[]]]], BIG: [None],
+}
+TYPES = {  # The fields that a type has, as the first entries of FIELDS.
+    16: [1, 2, 3], 17: [1, 4, 5], 18: [1, 2, 5], 19: [1, 2, 5], 20: [6], 21: [7], 22: [8], 23: [8],
+    24: [8, 9, 10, 11], 25: [1, 13], 26: [1, 14], 27: [15, 16, 17, 18], 28: [15, 19], 29: [20], 30: [21],
+}
+BODIES = [b"", b"\x80", b"\x90", b"\xc0", b"\x81", b"\x81\x01", b"\xdf\xff\xff\xff\xff", b"\xdd\xff\xff\xff\xff",
+          b"\x81\x05\xdd\x7f\xff\xff\xff", b"\x81\x01\xc6\xff\xff\xff\xff", b"\x81\x01\xdb\x7f\xff\xff\xff",
+          b"\x81\x02\x82\x01", b"\x81\x63" + b"\x91" * 15 + b"\x90", b"\x81\x63" + b"\x91" * 16 + b"\x90",
+          b"\x81\x63" + b"\x91" * 600 + b"\x90", b"\x81\x63" + b"\x81\x01" * 15 + b"\x80", b"\xc1", b"\x81\xc1\x01",
+          b"\x80\x80", b"\x81\x01\xa3key", b"\x81\x63\xc7\x03\x01abc", b"\x81\x63\xd4\x01a", b"\x81\x63\xca\x00\x00\x00\x00",
+          b"\x81\x63\xcb\x00", b"\x81\x63\xc7\x00\x01", b"\x81\x63\xc9\xff\xff\xff\xff\x01", b"\x81\xd0\x05\x90",
+          b"\xde\x00\x00", b"\xdf\x00\x00\x00\x00", b"\xde\x00\x01\x63\x01", b"\xdc" + b"\x03\xe8" + b"\x00" * 1000,
+          b"\x81\x05\xdc" + b"\x03\xe8" + b"\x00" * 1000, b"\x81\x08\xdc" + b"\x03\xe8" + b"\x00" * 1000]
+
+
+def frame(kind, body, wire_version=1, length=None, checksum=b"\x00" * 8):
+    rest = bytes([kind, wire_version]) + b"\x00\x01" + b"\x00" * 7 + b"\x09" + b"\x00\x03" + b"\x00" * 8
+    rest += (1 << 56).to_bytes(8, "big") + checksum + body
+    return (len(rest) if length is None else length).to_bytes(4, "big") + rest
+
+
+def seeds_wire():
+    for kind, fields in TYPES.items():
+        right = {field: FIELDS[field][0] for field in fields}
+        seed("wire", 2, kind, pack(right))
+        seed("wire", 1, frame(kind, pack(right)), frame(kind, pack(right)))
+        for field in fields:
+            seed("wire", 2, kind, pack({f: v for f, v in right.items() if f != field}))
+            for value in FIELDS[field][1:]:
+                seed("wire", 2, kind, pack({**right, field: value}))
+        seed("wire", 2, kind, pack(right)[:-1])
+        seed("wire", 2, kind, pack({**right, 99: [[], {}, None, -1]}))
+    every = {field: values[0] for field, values in FIELDS.items()}
+    for kind in list(TYPES) + [0, 15, 31, 255]:
+        seed("wire", 2, kind, pack(every))
+    for body in BODIES:
+        seed("wire", 2, 18, body)
+        seed("wire", 1, frame(18, body))
+    for length in [0, 1, 37, 38, 39, 40, 4051, 4052, 4092, 4093, 65535, 2 ** 31, 2 ** 32 - 1]:
+        seed("wire", 1, frame(4, b"", length=length), frame(4, b""))
+    for wire_version in [0, 2, 255]:
+        seed("wire", 1, frame(4, b""), frame(4, b"", wire_version), frame(4, b""))
+    seed("wire", 1, frame(4, b"a" * 4050), frame(4, b"a" * 4051), frame(4, b"a" * 4052))
+    seed("wire", 0, frame(4, b"", checksum=b"\x01" * 8))
+    seed("wire", 0, HTTP)
+    seed("wire", 0, request("PING"))
+    for kind in range(1, 9):
+        seed("wire", 1, frame(kind, b""), frame(kind, pack({1: b"x" * 16, 2: 5, 3: [b"y" * 16]})))
+
+
 def main():
     for name, write in sorted(globals().items()):
         if name.startswith("seeds_"):

@@ -6,6 +6,8 @@
 
 enum { PIECES_MAX = 50, RUN_MARK = 0xfa };
 
+uint64_t fuzz_marked[FUZZ_MARKS_MAX];
+
 unsigned fuzz_mode(struct bytes *input, unsigned count)
 {
     ASSERT(count > 0);

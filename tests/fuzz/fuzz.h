@@ -10,6 +10,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What a fuzzer must reach to be worth anything, defined by each and ended by NULL: a replay in
+ * which one of them was never marked fails. */
+extern const char *const FUZZ_MARKS[];
+enum { FUZZ_MARKS_MAX = 16 };
+extern uint64_t fuzz_marked[FUZZ_MARKS_MAX];
+
+static inline void fuzz_mark(unsigned index)
+{
+    fuzz_marked[index]++;
+}
+
 /* The first byte of an input says what the rest is: 0 .. count-1. An empty input is mode 0. */
 unsigned fuzz_mode(struct bytes *input, unsigned count);
 

@@ -20,6 +20,10 @@ enum {
     MEMORY_SLACK = 256 * 1024,
 };
 
+enum mark { MARK_REQUEST, MARK_INLINE, MARK_ERROR, MARK_STRANGER_ERROR, MARK_MANY_ARGUMENTS };
+const char *const FUZZ_MARKS[] = {"requests",        "inline_requests", "errors",
+                                  "stranger_errors", "many_arguments",  NULL};
+
 /* What a stream has been understood as: all arguments of all requests, then how it ended. */
 struct understood {
     struct buf text;
@@ -48,6 +52,10 @@ static struct resp_limits limits_of(unsigned options)
 static void check_limits(const struct resp_args *args, const struct resp_limits *limits, bool array)
 {
     ASSERT(args->count <= RESP_ARGS_MAX);
+    fuzz_mark(array ? MARK_REQUEST : MARK_INLINE);
+    if (args->count > 1000) {
+        fuzz_mark(MARK_MANY_ARGUMENTS);
+    }
     if (!array) {
         return;
     }
@@ -74,6 +82,8 @@ static void note_end(struct understood *understood, enum resp_result end,
 {
     understood->end = end;
     if (end == RESP_ERROR) {
+        fuzz_mark(strstr(args->error, "unauthenticated") != NULL ? MARK_STRANGER_ERROR
+                                                                 : MARK_ERROR);
         ASSERT(strncmp(args->error, "Protocol error: ", 16) == 0);
         ASSERT(strlen(args->error) < RESP_ERROR_SIZE);
         buf_put(&understood->text, args->error, strlen(args->error));

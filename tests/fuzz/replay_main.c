@@ -273,6 +273,22 @@ static void run_mutant(const struct corpus *corpus, uint64_t number)
     buf_release(&buf);
 }
 
+/* Print how often each mark was reached. False when one was not. */
+static bool report_marks(void)
+{
+    bool all = true;
+
+    for (unsigned i = 0; FUZZ_MARKS[i] != NULL; i++) {
+        printf("COUNT %s_%s %llu\n", program_name, FUZZ_MARKS[i],
+               (unsigned long long)fuzz_marked[i]);
+        if (fuzz_marked[i] == 0) {
+            fprintf(stderr, "%s: no input reached '%s'\n", program_name, FUZZ_MARKS[i]);
+            all = false;
+        }
+    }
+    return all;
+}
+
 static void run_all(const struct corpus *corpus, uint64_t mutations)
 {
     struct sigaction action = {.sa_handler = on_signal};
@@ -338,6 +354,7 @@ int main(int argc, char **argv)
         status = must_find(&corpus, mutations);
     } else {
         run_all(&corpus, mutations);
+        status = report_marks() || mutations == 0 ? 0 : 1;
     }
     corpus_release(&corpus);
     return status;
