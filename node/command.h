@@ -134,21 +134,61 @@ unsigned slot_primary(const struct view *view, unsigned slot);
 
 enum help_text { HELP_CLIENT, HELP_CLUSTER, HELP_COMMAND, HELP_CONFIG, HELP_CONSISTENCY };
 
-#define COMMAND_HANDLERS(X)                                                                        \
-    X(auth)                                                                                        \
-    X(client_flag)                                                                                 \
-    X(client_getname)                                                                              \
-    X(client_id) X(client_info) X(client_list) X(client_setinfo) X(client_setname)                 \
-        X(cluster_countkeysinslot) X(cluster_info) X(cluster_keyslot) X(cluster_myid)              \
-            X(cluster_nodes) X(cluster_ok) X(cluster_refused) X(cluster_shards) X(cluster_slots)   \
-                X(command_all) X(command_count) X(command_docs) X(command_getkeys) X(command_info) \
-                    X(command_list) X(config_get) X(config_resetstat) X(config_set) X(dbsize)      \
-                        X(del) X(echo) X(exists) X(flush) X(get) X(hello) X(help) X(info) X(keys)  \
-                            X(mget) X(mset) X(ping) X(quit) X(reset) X(rf_consistency_get)         \
-                                X(rf_consistency_set) X(rf_del) X(rf_explain) X(rf_get) X(rf_set)  \
-                                    X(rf_status) X(scan) X(select) X(set) X(setex) X(shutdown)     \
-                                        X(strlen) X(time) X(ttl) X(type) X(wait)
-
-#define X(name) enum run run_##name(struct invocation *in);
-COMMAND_HANDLERS(X)
-#undef X
+enum run run_auth(struct invocation *in);
+enum run run_client_flag(struct invocation *in);
+enum run run_client_getname(struct invocation *in);
+enum run run_client_id(struct invocation *in);
+enum run run_client_info(struct invocation *in);
+enum run run_client_list(struct invocation *in);
+enum run run_client_setinfo(struct invocation *in);
+enum run run_client_setname(struct invocation *in);
+enum run run_cluster_countkeysinslot(struct invocation *in);
+enum run run_cluster_info(struct invocation *in);
+enum run run_cluster_keyslot(struct invocation *in);
+enum run run_cluster_myid(struct invocation *in);
+enum run run_cluster_nodes(struct invocation *in);
+enum run run_cluster_ok(struct invocation *in);
+enum run run_cluster_refused(struct invocation *in);
+enum run run_cluster_shards(struct invocation *in);
+enum run run_cluster_slots(struct invocation *in);
+enum run run_command_all(struct invocation *in);
+enum run run_command_count(struct invocation *in);
+enum run run_command_docs(struct invocation *in);
+enum run run_command_getkeys(struct invocation *in);
+enum run run_command_info(struct invocation *in);
+enum run run_command_list(struct invocation *in);
+enum run run_config_get(struct invocation *in);
+enum run run_config_resetstat(struct invocation *in);
+enum run run_config_set(struct invocation *in);
+enum run run_dbsize(struct invocation *in);
+enum run run_del(struct invocation *in);
+enum run run_echo(struct invocation *in);
+enum run run_exists(struct invocation *in);
+enum run run_flush(struct invocation *in);
+enum run run_get(struct invocation *in);
+enum run run_hello(struct invocation *in);
+enum run run_help(struct invocation *in);
+enum run run_info(struct invocation *in);
+enum run run_keys(struct invocation *in);
+enum run run_mget(struct invocation *in);
+enum run run_mset(struct invocation *in);
+enum run run_ping(struct invocation *in);
+enum run run_quit(struct invocation *in);
+enum run run_reset(struct invocation *in);
+enum run run_rf_consistency_get(struct invocation *in);
+enum run run_rf_consistency_set(struct invocation *in);
+enum run run_rf_del(struct invocation *in);
+enum run run_rf_explain(struct invocation *in);
+enum run run_rf_get(struct invocation *in);
+enum run run_rf_set(struct invocation *in);
+enum run run_rf_status(struct invocation *in);
+enum run run_scan(struct invocation *in);
+enum run run_select(struct invocation *in);
+enum run run_set(struct invocation *in);
+enum run run_setex(struct invocation *in);
+enum run run_shutdown(struct invocation *in);
+enum run run_strlen(struct invocation *in);
+enum run run_time(struct invocation *in);
+enum run run_ttl(struct invocation *in);
+enum run run_type(struct invocation *in);
+enum run run_wait(struct invocation *in);

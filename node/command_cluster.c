@@ -112,7 +112,8 @@ enum run run_cluster_info(struct invocation *in)
         size += view->members[i].live;
     }
     buf_init(&text, 4096);
-    buf_printf(&text, "cluster_state:%s\r\n", view->serving ? "ok" : "fail");
+    bool ok = view->serving && view->partitions_reachable > 0; /* Some keys can be served. */
+    buf_printf(&text, "cluster_state:%s\r\n", ok ? "ok" : "fail");
     buf_printf(&text, "cluster_slots_assigned:%d\r\ncluster_slots_ok:%d\r\n",
                view->place == NULL ? 0 : SLOTS_COUNT, view->place == NULL ? 0 : SLOTS_COUNT);
     buf_printf(&text, "cluster_slots_pfail:0\r\ncluster_slots_fail:0\r\n");

@@ -37,7 +37,8 @@ const struct command COMMANDS[] = {
      0, NULL, NULL, "nondeterministic_output", "2.4.0", "connection", "O(N)",
      "Get the list of client connections",
      "[TYPE=normal_master_replica_pubsub<=normal:NORMAL|=master:MASTER|=replica:REPLICA|"
-     "=pubsub:PUBSUB>] [ID=id(client-id:integer...)]", run_client_list, 0},
+     "=pubsub:PUBSUB>] [ID=id(client-id:integer...)]",
+     run_client_list, 0},
     {"client|no-evict", 3, ALONE, "admin noscript loading stale", "admin slow dangerous connection",
      0, 0, 0, NULL, NULL, "", "7.0.0", "connection", "O(1)",
      "Set client eviction mode for the current connection", "enabled<=on:ON|=off:OFF>",
@@ -45,7 +46,8 @@ const struct command COMMANDS[] = {
     {"client|no-touch", 3, ALONE, "noscript loading stale", "slow connection", 0, 0, 0, NULL, NULL,
      "", "7.2.0", "connection", "O(1)",
      "Controls whether commands sent by the client will alter the LRU/LFU of the keys they "
-     "access", "enabled<=on:ON|=off:OFF>", run_client_flag, 1},
+     "access",
+     "enabled<=on:ON|=off:OFF>", run_client_flag, 1},
     {"client|setinfo", 4, ALONE, "noscript loading stale", "slow connection", 0, 0, 0, NULL, NULL,
      "request_policy:all_nodes response_policy:all_succeeded", "7.2.0", "connection", "O(1)",
      "Set client or connection specific info",
@@ -113,7 +115,8 @@ const struct command COMMANDS[] = {
      NULL, NULL, "", "3.0.0", "cluster", "O(1)", "Bind a hash slot to a specific node",
      "slot:integer "
      "subcommand<IMPORTING=node-id:string|MIGRATING=node-id:string|NODE=node-id:string|"
-     "=stable:STABLE>", run_cluster_refused, 0},
+     "=stable:STABLE>",
+     run_cluster_refused, 0},
     {"cluster|shards", 2, 0, "stale", "slow", 0, 0, 0, NULL, NULL, "nondeterministic_output",
      "7.0.0", "cluster", "O(N)", "Get array of cluster slots to node mappings", "",
      run_cluster_shards, 0},
@@ -143,7 +146,8 @@ const struct command COMMANDS[] = {
      "nondeterministic_output_order", "7.0.0", "server", "O(N)",
      "Get an array of Redis command names",
      "[FILTERBY=filterby<MODULE=module-name:string|ACLCAT=category:string|"
-     "PATTERN=pattern:pattern>]", run_command_list, 0},
+     "PATTERN=pattern:pattern>]",
+     run_command_list, 0},
     {"config", -2, CONTAINER, "", "slow", 0, 0, 0, NULL, NULL, "", "2.0.0", "server",
      "Depends on subcommand", "A container for server configuration commands", "", NULL, 0},
     {"config|get", -3, 0, "admin noscript loading stale", "admin slow dangerous", 0, 0, 0, NULL,
@@ -183,7 +187,8 @@ const struct command COMMANDS[] = {
      "fast connection", 0, 0, 0, NULL, NULL, "", "6.0.0", "connection", "O(1)",
      "Handshake with Redis",
      "[arguments(protover:integer [AUTH=username_password(username:string password:string)] "
-     "[SETNAME=clientname:string])]", run_hello, 0},
+     "[SETNAME=clientname:string])]",
+     run_hello, 0},
     {"info", -1, 0, "loading stale", "slow dangerous", 0, 0, 0, NULL, NULL,
      "nondeterministic_output request_policy:all_shards response_policy:special", "1.0.0", "server",
      "O(1)", "Get information and statistics about the server", "[section:string...]", run_info, 0},
@@ -242,14 +247,16 @@ const struct command COMMANDS[] = {
      "0.1.0", "module", "O(1)", "Write a value that replaces exactly what the context has seen",
      "key:key value:string [CONTEXT=context:string] "
      "[expiration<EX=seconds:integer|PX=milliseconds:integer|EXAT=unix-time-seconds:unix-time|"
-     "PXAT=unix-time-milliseconds:unix-time>]", run_rf_set, 0},
+     "PXAT=unix-time-milliseconds:unix-time>]",
+     run_rf_set, 0},
     {"rf.status", -1, 0, "loading stale", "slow dangerous", 0, 0, 0, NULL, NULL, "", "0.1.0",
      "module", "O(1)", "The cluster as this node sees it", "[=json:JSON]", run_rf_status, 0},
     {"rf.with", -2, WITH, "movablekeys", "slow", 0, 0, 0, NULL, NULL, "", "0.1.0", "module", "O(1)",
      "Carry out one command with its own R, W, consistency or timeout",
      "[R=r:integer] [W=w:integer] "
      "[CONSISTENCY=consistency<=linearizable:LINEARIZABLE|=quorum:QUORUM>] "
-     "[TIMEOUT=milliseconds:integer] command:string arg:string...", NULL, 0},
+     "[TIMEOUT=milliseconds:integer] command:string arg:string...",
+     NULL, 0},
     {"scan", -2, READ | ALONE, "readonly", "keyspace read slow", 0, 0, 0, NULL, NULL,
      "nondeterministic_output request_policy:special", "2.8.0", "generic", "O(1) for every call",
      "Incrementally iterate the keys space",
@@ -263,7 +270,8 @@ const struct command COMMANDS[] = {
      "1.0.0", "string", "O(1)", "Set the string value of a key",
      "key:key value:string [condition<=nx:NX|=xx:XX>] [=get:GET] "
      "[expiration<EX=seconds:integer|PX=milliseconds:integer|EXAT=unix-time-seconds:unix-time|"
-     "PXAT=unix-time-milliseconds:unix-time|=keepttl:KEEPTTL>]", run_set, 0},
+     "PXAT=unix-time-milliseconds:unix-time|=keepttl:KEEPTTL>]",
+     run_set, 0},
     {"setex", 4, WRITE, "write denyoom", "write string slow", 1, 1, 1, "OW update", NULL, "",
      "2.0.0", "string", "O(1)", "Set the value and expiration of a key",
      "key:key seconds:integer value:string", run_setex, 0},
@@ -285,11 +293,13 @@ const struct command COMMANDS[] = {
      "request_policy:multi_shard response_policy:agg_sum", "4.0.0", "generic",
      "O(1) for each key removed regardless of its size",
      "Delete a key asynchronously in another thread. Otherwise it is just as DEL, but non "
-     "blocking.", "key:key...", run_del, 0},
+     "blocking.",
+     "key:key...", run_del, 0},
     {"wait", 3, ALONE, "noscript", "slow connection", 0, 0, 0, NULL, NULL,
      "request_policy:all_shards response_policy:agg_min", "3.0.0", "generic", "O(1)",
      "Wait for the synchronous replication of all the write commands sent in the context of "
-     "the current connection", "numreplicas:integer timeout:integer", run_wait, 0},
+     "the current connection",
+     "numreplicas:integer timeout:integer", run_wait, 0},
 };
 
 const unsigned COMMANDS_COUNT = ARRAY_COUNT(COMMANDS);

@@ -70,16 +70,21 @@ static void address_text(const char *host, unsigned port, char text[160])
     }
 }
 
-static void put_member_row(struct buf *out, const struct view *view, unsigned index, uint32_t owned,
-                           uint32_t first)
+/* How long a member has been in its state; this node since its start. */
+static uint64_t since_ms(const struct clients *clients, const struct view_member *member)
 {
-    const struct view_member *member = view->members + index;
+    return member->self ? (clients->now.ns - clients->started_ns) / 1000000 : member->since_ms;
+}
+
+static void put_member_row(struct clients *clients, struct buf *out,
+                           const struct view_member *member, uint32_t owned, uint32_t first)
+{
     char age[24];
     char client[160];
     char cluster[160];
     char peer[160];
 
-    age_text(member->since_ms, age);
+    age_text(since_ms(clients, member), age);
     address_text(member->client_host, member->client_port, client);
     address_text(member->cluster_host, member->cluster_port, cluster);
     address_text(member->peer_host, member->peer_port, peer);
@@ -128,7 +133,7 @@ void info_put_status(struct clients *clients, struct buf *out)
                "since", "clients", "cluster clients", "peers", "rack", "weight", "partitions",
                "first of");
     for (unsigned i = 0; i < view->members_count; i++) {
-        put_member_row(out, view, i, owned[i], first[i]);
+        put_member_row(clients, out, view->members + i, owned[i], first[i]);
     }
 }
 
@@ -154,8 +159,8 @@ static const char *json_bool(bool value)
     return value ? "true" : "false";
 }
 
-static void put_json_member(struct buf *out, const struct view_member *member, uint32_t owned,
-                            uint32_t first)
+static void put_json_member(struct clients *clients, struct buf *out,
+                            const struct view_member *member, uint32_t owned, uint32_t first)
 {
     char client[160];
     char cluster[160];
@@ -174,7 +179,7 @@ static void put_json_member(struct buf *out, const struct view_member *member, u
     put_json_text(out, "state", state_of(member));
     buf_printf(out, ",\"self\":%s,\"live\":%s,\"connected\":%s,\"since_ms\":%llu,",
                json_bool(member->self), json_bool(member->live), json_bool(member->connected),
-               (ull)member->since_ms);
+               (ull)since_ms(clients, member));
     put_json_text(out, "client", client);
     buf_printf(out, ",");
     put_json_text(out, "cluster_client", cluster);
@@ -207,7 +212,7 @@ void info_put_status_json(struct clients *clients, struct buf *out)
     member_loads(clients, view, &owned, &first);
     for (unsigned i = 0; i < view->members_count; i++) {
         buf_printf(out, "%s", i == 0 ? "" : ",");
-        put_json_member(out, view->members + i, owned[i], first[i]);
+        put_json_member(clients, out, view->members + i, owned[i], first[i]);
     }
     buf_printf(out, "]}\n");
 }
