@@ -244,6 +244,38 @@ def seeds_wire():
         seed("wire", 1, frame(kind, b""), frame(kind, pack({1: b"x" * 16, 2: 5, 3: [b"y" * 16]})))
 
 
+# ---- Contexts ----
+
+def groups(dots, newest=BIG >> 8, actors=None):
+    """{actor: [(step, age), ...]} in the order given."""
+    out = newest.to_bytes(8, "big") + varint(len(dots) if actors is None else actors)
+    for actor, steps in dots:
+        out += actor.to_bytes(8, "big") + varint(len(steps))
+        out += b"".join(varint(step) + varint(age) for step, age in steps)
+    return out
+
+
+def seeds_context():
+    one = groups([(7, [(1, 0)])])
+    two = groups([(7, [(1, 0), (2, 5)]), (9, [(300, 1000)])])
+    for said in [one, two, one[:-1], one + b"\x00", one[:8], b"", groups([]), groups([(7, [])]),
+                 groups([(7, [(0, 0)])]), groups([(9, [(1, 0)]), (7, [(1, 0)])]), groups([(7, [(1, 0)]), (7, [(2, 0)])]),
+                 groups([(7, [(BIG, 0)])]), groups([(7, [(BIG, 0), (1, 0)])]), groups([(7, [(1, BIG)])]),
+                 groups([(7, [(1, 0)])], newest=0), groups([(7, [(1, 1)])], newest=0), groups([(0, [(1, 0)])]),
+                 groups([(7, [(1, 0)])], actors=2), groups([(7, [(1, 0)])], actors=0), groups([(7, [(1, 0)])], actors=BIG),
+                 groups([(a, [(1, a)]) for a in range(100)]), groups([(BIG, [(1, 0)] * 200)]),
+                 one[:17] + varint(BIG) + one[18:], one[:17] + b"\x81\x00" + one[18:],
+                 one[:-2] + b"\x80" * 10 + b"\x00", one[:9] + b"\xff" * 300]:
+        seed("context", 1, said)
+    for text in [b"", b"A", b"AA", b"AAA=", b"AQ", b"AR", b"-_-_", b"+/+/", b" ", b"\x00" * 60, b"\xff" * 60, b"A" * 60,
+                 b"AQ" * 40, b"A" * 65, b"B" * 4000, b"nil", b"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]:
+        seed("context", 0, text)
+    for dots in [b"", b"\x00", b"\x01\x02\x03", b"\x20" * 5, b"\x80" * 40, b"\xc0" * 9, b"\xff" * 64, bytes(range(64)),
+                 b"\x01\x91\x02\xa1" * 16, b"\x0f\x1f\x8f" * 20]:
+        seed("context", 2, b"\x05", (1 << 60).to_bytes(8, "big"), dots)
+        seed("context", 2, b"\xff" * 9, dots)
+
+
 def main():
     for name, write in sorted(globals().items()):
         if name.startswith("seeds_"):
