@@ -31,7 +31,8 @@ struct sim_disk {
 
 static uint64_t slowed(const struct sim *sim, const struct sim_node *node, uint64_t delay_ns)
 {
-    return sim->now_ns < node->disk_slow_until_ns ? delay_ns * node->disk_slow_factor : delay_ns;
+    bool slow = sim->now_ns < node->disk_slow_until_ns;
+    return MIN(slow ? delay_ns * node->disk_slow_factor : delay_ns, DELAY_MAX_NS);
 }
 
 static void request_free(struct sim *sim, struct sim_request *request)

@@ -25,7 +25,8 @@ uint64_t conn_latency(struct sim *sim, const struct sim_conn *conn)
 {
     bool client = conn->ends[0].is_client;
     uint64_t at = delay_draw(client ? &sim->swarm.client_net : &sim->swarm.net, &sim->prng);
-    return sim->now_ns < sim->net.slow_until_ns ? at * sim->net.slow_factor : at;
+    bool slow = sim->now_ns < sim->net.slow_until_ns;
+    return MIN(slow ? at * sim->net.slow_factor : at, DELAY_MAX_NS);
 }
 
 size_t stream_left(const struct sim_stream *stream)

@@ -7,6 +7,9 @@
 
 #include "base/prng.h"
 
+/* No single delay of network or disk is longer, so that a run ends. */
+#define DELAY_MAX_NS ((uint64_t)3000 * 1000 * 1000)
+
 enum { SIM_NODES_MAX = 7, SIM_CLIENTS_MAX = 12, SIM_KEYS_MAX = 12 };
 
 enum fault_kind {
