@@ -276,7 +276,7 @@ static bool must_wait(struct invocation *in, bool alone)
 {
     struct session *session = in->session;
 
-    if (session->exclusive || (alone && session->calls_count > 0)) {
+    if (alone && session->calls_count > 0) {
         session->block = BLOCK_IDLE;
         return true;
     }
@@ -386,6 +386,10 @@ void command_execute(struct session *session, const struct bytes *argv, uint32_t
     bool alone = false;
 
     ASSERT(argc > 0);
+    if (session->exclusive) {
+        session->block = BLOCK_IDLE;
+        return;
+    }
     if (is_cross_protocol(argv[0])) {
         clients->io.log(clients->io.context, LOG_WARNING,
                         "a client sent POST or Host:, as a web page's request to this port would; "
@@ -395,8 +399,7 @@ void command_execute(struct session *session, const struct bytes *argv, uint32_t
     }
     buf_clear(&clients->scratch);
     bool good = prepare(&in, &alone);
-    if (good ? must_wait(&in, alone) : session->exclusive) {
-        session->block = session->block == BLOCK_NONE ? BLOCK_IDLE : session->block;
+    if (good && must_wait(&in, alone)) {
         return;
     }
     clients->stats.commands++;
