@@ -188,13 +188,13 @@ static void request_decide_read(struct quorum *quorum, struct request *request,
                  (struct durable_waiter){.kind = DURABLE_REQUEST, .id = request->id});
 }
 
-/* A delete of what is not there changes nothing: it is a read that found nothing. */
-static bool delete_is_idle(struct quorum *quorum, const struct request *request,
-                           const struct merged *merged)
+/* A delete of what is not there changes nothing: it is a read that found nothing. What has merely
+ * expired, by our clock, is deleted all the same: by another clock it may still be there. */
+static bool delete_is_idle(const struct request *request, const struct merged *merged)
 {
     return request->op.kind == OP_DEL && merged->same &&
            owner_bits(request->answered) + 1 >= request->w &&
-           (merged->top == NULL || version_is_gone(merged->top, quorum->now.wall_ms));
+           (merged->top == NULL || merged->top->kind == VERSION_TOMBSTONE);
 }
 
 void request_decide(struct quorum *quorum, struct request *request, const struct object *object,
@@ -221,7 +221,7 @@ void request_decide(struct quorum *quorum, struct request *request, const struct
     if (shows) {
         get_result(quorum, request, &merged);
     }
-    if (delete_is_idle(quorum, request, &merged)) {
+    if (delete_is_idle(request, &merged)) {
         request_reveal(quorum, request, sequence);
         return;
     }

@@ -12,6 +12,7 @@ enum {
     SWEEP_ENTRIES_MAX = 1000,
     SWEEP_BYTES_MAX = 4 * 1024 * 1024,
     SWEEP_PERIOD_MS = 10,             /* Between scans while there is work. */
+    SWEEP_FAILED_MS = 1000,           /* After a scan that failed. */
     SWEEP_IDLE_MS = 250,              /* Between looks at what is due. */
     TOMBSTONES_NOTED_MAX = 64 * 1024, /* Bytes per partition; beyond, the sweep finds them. */
     RETRY_MS = 5000,
@@ -36,6 +37,7 @@ struct sweep {
     uint64_t scan_id;        /* 0: none is running. */
     uint64_t scan_next;
     uint64_t at_ns;
+    int64_t wall_ms;    /* At the last look. */
     uint32_t cursor;    /* Where the search for due slots goes on. */
     struct map changed; /* Keys changed while a counting scan runs: hash -> struct changed. */
     struct arena arena; /* Of `changed`. */
@@ -226,10 +228,25 @@ uint64_t sweep_deadline_ns(const struct quorum *quorum)
     return quorum->sweep->scan_id != 0 ? UINT64_MAX : quorum->sweep->at_ns;
 }
 
+/* The wall clock was set back: what was to be looked at in an hour is looked at now. */
+static void clock_fell(struct quorum *quorum)
+{
+    for (uint32_t i = 0; i < SLOTS_COUNT; i++) {
+        struct slot_state *slot = &quorum->sweep->slots[i];
+        if (slot->due_ms != INT64_MAX) {
+            slot->due_ms = MIN(slot->due_ms, quorum->now.wall_ms);
+        }
+    }
+}
+
 void sweep_on_timer(struct quorum *quorum)
 {
     struct sweep *sweep = quorum->sweep;
 
+    if (quorum->now.wall_ms < sweep->wall_ms) {
+        clock_fell(quorum);
+    }
+    sweep->wall_ms = quorum->now.wall_ms;
     if (sweep->first_pass < SLOTS_COUNT) {
         scan_start(quorum, sweep->first_pass, SLOTS_COUNT, true);
         return;
@@ -304,6 +321,23 @@ static void count_changed(struct sweep *sweep, struct bytes covered)
     arena_reset(&sweep->arena);
 }
 
+/* The first pass tries the same range again; a slot that was due stays due. */
+static void scan_failed(struct quorum *quorum, enum err err)
+{
+    struct sweep *sweep = quorum->sweep;
+
+    quorum_log(quorum, 3, "the sweep cannot read slots %u to %u: %s", sweep->slot,
+               sweep->slot_end - 1, err_text(err));
+    if (!sweep->counting) {
+        buf_clear(&sweep->from_key);
+        retry_slots(quorum, sweep->slot, sweep->slot_end);
+    }
+    map_release(&sweep->changed);
+    arena_reset(&sweep->arena);
+    sweep->scan_id = 0;
+    sweep->at_ns = quorum->now.ns + (uint64_t)SWEEP_FAILED_MS * 1000000;
+}
+
 bool sweep_on_scan(struct quorum *quorum, uint64_t id, enum err err,
                    const struct quorum_scanned *entries, size_t entries_count, bool more)
 {
@@ -315,17 +349,17 @@ bool sweep_on_scan(struct quorum *quorum, uint64_t id, enum err err,
     if (id != sweep->scan_id) {
         return true;
     }
+    if (err != OK) {
+        scan_failed(quorum, err);
+        return true;
+    }
     for (size_t i = 0; i < entries_count; i++) {
         sweep_entry(quorum, &entries[i]);
     }
     struct bytes covered = {NULL, 0}; /* Empty: all of the range. */
     buf_clear(&sweep->from_key);
     uint32_t next = sweep->slot_end;
-    if (err != OK) {
-        retry_slots(quorum, sweep->slot, sweep->slot_end);
-        quorum_log(quorum, 3, "the sweep cannot read slots %u to %u: %s", sweep->slot,
-                   sweep->slot_end - 1, err_text(err));
-    } else if (more && entries_count > 0) {
+    if (more && entries_count > 0) {
         /* Go on behind the last key: the key with a zero byte more is the next possible one. */
         const struct bytes last = entries[entries_count - 1].key;
         buf_put_bytes(&sweep->from_key, last);
