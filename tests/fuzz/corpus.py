@@ -276,6 +276,47 @@ def seeds_context():
         seed("context", 2, b"\xff" * 9, dots)
 
 
+# ---- Configuration ----
+
+KEYS = 100  # More than there are: the fuzzer takes them modulo.
+VALUES = [b"", b"0", b"1", b"3", b"7", b"8", b"00", b"-1", b"+1", b" 1", b"1 ", b"1.5", b"64mb", b"64MB", b"64 mb", b"1gb",
+          b"1kb", b"1023", b"1025gb", b"99999999999999999gb", b"999999999999999999", b"9999999999999999999", b"kb",
+          b"yes", b"no", b"Yes", b"always", b"quorum", b"default", b"debug", b"json", b"off", b"127.0.0.1:1", b"localhost:65535",
+          b"localhost:65536", b"[::1]:80", b"[::1]", b"::1:80", b"0.0.0.0:80", b"host:0", b":80", b"host:", b"a" * 127 + b":1",
+          b"a" * 128 + b":1", b"n1", b"a" * 63, b"a" * 64, b"a" * 255, b"a" * 256, b"dc1/r1", b"a b", b"a;b", b"a #b", b"a ;b",
+          b"\x01\x7f\xff", b"'", b"%s%n", b"n1@h:1", b"n1@h:1,n2@h:2 rack=a/b weight=3", b"n1@h:1,", b",n1@h:1", b"n1@h:1,n1@h:2",
+          b"n1@h:1,n2@h:1", b"@h:1", b"n1@", b"n1@h:1 weight=0", b"n1@h:1 weight=1001", b"n1@h:1 rack=", b"n1@h:1 x=1",
+          b"n1@" + b"h" * 125 + b":1", b"n1@h:1" + b" " * 400, b",".join(b"n%d@h:%d" % (i, i) for i in range(1, 256)),
+          b",".join(b"n%d@h:%d" % (i, i) for i in range(1, 258))]
+FILES = [b"", b"\n", b"# comment\n", b"; comment\n", b"n = 3\nr=2\n w=1\n", b"n = 3\n", b"n = 3", b"n: 3\n", b"n 3\n", b"= 3\n",
+         b"[node]\nn = 3\n", b"[node\n", b"  [node]\n", b"n =\n", b"n = 3 ; three\n", b"n = 3;three\n", b"n = 3 # three\n",
+         b"initial-members = n1@h:1,\n  n2@h:2,\n  n3@h:3\n", b"initial-members = n1@h:1,\n\n  n2@h:2\n",
+         b"initial-members = n1@h:1,\n# no\n  n2@h:2\n", b"initial-members =\n  n1@h:1\n",
+         b"initial-members = " + b", ".join(b"node-%d@host-%d:%d rack=dc%d/r%d" % (i, i, i, i % 3, i) for i in range(1, 40)) + b"\n",
+         b"data-dir = " + b"/d" * 100 + b"\n", b"data-dir = " + b"/" * 200 + b"\n", b"data-dir = " + b"d" * 300 + b"\n",
+         b"data-dir = " + b"d;" * 90 + b"\n", b"data-dir = " + b"d ;" * 60 + b"\n", b"data-dir = " + b"d #" * 60 + b"\n",
+         b"data-dir = " + b"d = " * 50 + b"\n", b"data-dir = a\n b\n\tc\n", b"a" * 63 + b" = 1\n", b"a" * 64 + b" = 1\n", b"a" * 250 + b" = 1\n",
+         b"n\x00 = 3\n", b"\xef\xbb\xbfn = 3\n", b"\xff = 3\n", b"n = 3\r\nr = 2\r\n", b"n = 3\rr = 2\r", b" n = 3\n", b"\tn = 3\n r = 2\n",
+         b"requirepass = a b c\n", b"requirepass = #x\n", b"requirepass = x\n  ;y\n", b"requirepass = \"q\"\n", b"n = 3\nn = 4\n",
+         b"node-name = n1\ninitial-members = n1@h:1\nclient-listen = off\npeer-listen = 0.0.0.0:1\n", b"db.0.r = 1\ndb.15.w = default\n",
+         b"consistency = quorum\nr = 1\nw = 1\n", b"rack=" + b" " * 300 + b"a\n", b"rack = a" + b" " * 300 + b"\n", b"x" * 5000, b"n = 3\n" * 200]
+
+
+def seeds_config():
+    for number, value in enumerate(VALUES):
+        for key in range(0, KEYS, 9):
+            seed("config", 0, (key + number) % KEYS, value)
+        for name in [b"initial-members", b"client-listen", b"cache-bytes", b"n", b"", b"nn", b"clinet-listen", b"a" * 100]:
+            if number % 8 == len(name) % 8:
+                seed("config", 1, name, b"\x00", value)
+    for file in FILES:
+        seed("config", 2, file)
+    for words in [[], [b"--n", b"3"], [b"--n=3"], [b"--n"], [b"-n", b"3"], [b"--"], [b"--=3"], [b"--n", b"--r"], [b"n=3"],
+                  [b"-c"], [b"--" + b"a" * 80, b"1"], [b"--" + b"a" * 2000 + b"=1"], [b"-c", b"/nonexistent"], [b"--n=3", b"--n=4"],
+                  [b"--data-dir=" + b"a" * 2000], [b"--initial-members", VALUES[55]], [b"--n", b"3"] * 16, [b""], [b"", b""]]:
+        seed("config", 3, b"\x00".join(words))
+
+
 def main():
     for name, write in sorted(globals().items()):
         if name.startswith("seeds_"):
