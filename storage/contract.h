@@ -23,6 +23,7 @@
     X(scan_stops_at_entries_max)                                                                   \
     X(scan_stops_once_bytes_max_is_passed)                                                         \
     X(pages_of_a_scan_make_the_whole)                                                              \
+    X(scan_steps_over_what_was_deleted)                                                            \
     X(scanned_entries_outlive_the_next_commit)                                                     \
     X(counters_count)
 
@@ -312,6 +313,41 @@ static inline void pages_of_a_scan_make_the_whole(struct storage *storage)
         range.from = (struct bytes){from, 5};
     }
     ASSERT(next == KEYS);
+    arena_release(&arena);
+}
+
+static inline void scan_steps_over_what_was_deleted(struct storage *storage)
+{
+    struct storage_entry *entries;
+    size_t count;
+    bool more;
+    struct arena arena;
+    uint8_t key[4];
+
+    arena_init(&arena, 1024);
+    for (uint32_t i = 0; i < 2000; i++) {
+        be32_set(key, i);
+        storage_put(storage, STORAGE_LOG, (struct bytes){key, 4}, (struct bytes){0});
+    }
+    contract_commit(storage);
+    for (uint32_t i = 60; i < 1900; i++) {
+        be32_set(key, i);
+        storage_delete(storage, STORAGE_LOG, (struct bytes){key, 4});
+    }
+    contract_commit(storage);
+    for (uint32_t from = 50; from < 1900; from += 10) {
+        be32_set(key, from);
+        struct storage_range range = {
+            .family = STORAGE_LOG, .from = {key, 4}, .entries_max = 20, .bytes_max = 1 << 20};
+        arena_reset(&arena);
+        ASSERT(storage_scan(storage, &range, &arena, &entries, &count, &more) == OK);
+        ASSERT(count == 20);
+        ASSERT(more);
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t expected = from == 50 && i < 10 ? 50 + i : 1900 + i - (from == 50 ? 10 : 0);
+            ASSERT(be32_at(entries[i].key.data) == expected);
+        }
+    }
     arena_release(&arena);
 }
 
