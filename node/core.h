@@ -73,6 +73,7 @@ struct node_member {
 
 struct node {
     struct options options;
+    uint64_t value_max; /* max-value-bytes at the start: CONFIG SET does not change frames. */
     enum node_state state;
     struct now now;
     struct prng prng;

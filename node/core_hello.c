@@ -317,7 +317,7 @@ void hello_on_refused(struct node *node, struct connection *connection, struct b
     for (char *at = text; *at != '\0'; at++) {
         *at = *at < ' ' || *at > '~' ? '?' : *at;
     }
-    if (connection->dialed && connection->member != MEMBER_NONE) {
+    if (connection->member != MEMBER_NONE) {
         struct node_member *member = &node->members[connection->member];
         if (strcmp(member->refused, text) != 0) {
             node_log(node, LOG_WARNING, "%s refused us: %s", member->ring.name, text);

@@ -11,7 +11,7 @@ enum { PEERS_TICK_MS = 100, STRANGERS_MAX = 128, FRAME_SLACK = 64 * 1024 };
 
 size_t peers_frame_size_max(const struct node *node)
 {
-    return (size_t)node->options.max_value_bytes + FRAME_SLACK;
+    return (size_t)node->value_max + FRAME_SLACK;
 }
 
 /* -- Sending. */
@@ -86,6 +86,7 @@ static void connection_free(struct connection *connection)
     buf_release(&connection->in);
     buf_release(&connection->out);
     buf_release(&connection->own_hello);
+    buf_release(&connection->in_hello);
     mem_free(connection);
 }
 
@@ -186,6 +187,7 @@ static bool on_member_frame(struct node *node, struct connection *connection,
 {
     struct message message;
 
+    quorum_hear_hlc(node->quorum, frame->hlc);
     if (frame->type == WIRE_PING) {
         on_phase(node, connection, frame->flags);
         peers_send_frame(node, connection, WIRE_PONG, (struct bytes){NULL, 0});

@@ -265,6 +265,7 @@ static void node_init_quorum(struct node *node, uint64_t hash_seed)
         .hedge_ms = options->hedge_ms,
         .requests_max = options->requests_max,
         .siblings_max = options->siblings_max,
+        .clock_exchange_ms = options->clock_exchange_ms,
         .place = &node->place,
         .io = {.context = node,
                .send = peers_send,
@@ -285,6 +286,7 @@ struct node *node_new(const struct options *options)
     struct node *node = mem_alloc_zero(1, sizeof(*node));
 
     node->options = *options;
+    node->value_max = options->max_value_bytes;
     arena_init(&node->step, 256 * 1024);
     node_init_members(node);
     node_init_place(node);
@@ -332,6 +334,9 @@ static void node_start(struct node *node, const struct event *event)
     memcpy(node->seed, event->seed, sizeof(node->seed));
     memcpy(&seed, node->seed, sizeof(seed));
     prng_init(&node->prng, seed);
+    for (unsigned i = 0; i < node->members_count; i++) {
+        node->members[i].changed_ns = node->now.ns;
+    }
     node_init_quorum(node, prng_next(&node->prng));
     node->clients = clients_new(&node->options, &io, prng_next(&node->prng));
     start_on_start(node, event);

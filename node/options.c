@@ -117,8 +117,6 @@ static const struct option OPTIONS[] = {
      "password that clients must give"},
     {"allow-open", KIND_SWITCH, FIELD(allow_open), 0, 0, "no", NULL,
      "listen beyond this host without a password or secret"},
-    {"enable-debug-command", KIND_SWITCH, FIELD(enable_debug_command), 0, 0, "no", NULL,
-     "answer DEBUG"},
     {"log-level", KIND_CHOICE, FIELD(log_level), 0, 0, "info", LOG_LEVELS,
      "debug, info, warning or error"},
     {"log-format", KIND_CHOICE, FIELD(log_format), 0, 0, "text", LOG_FORMATS, "text or json"},

@@ -53,7 +53,7 @@ struct options {
     uint8_t secret[256];
     size_t secret_size; /* Read from secret_file by the shell; 0: none. */
     char requirepass[OPTIONS_TEXT_MAX];
-    bool allow_open, enable_debug_command;
+    bool allow_open;
     enum log_level_option {
         OPTION_LOG_DEBUG,
         OPTION_LOG_INFO,

@@ -3,6 +3,24 @@
 
 static void request_progress(struct quorum *quorum, struct request *request);
 
+/* One round: only our own copy says what was there before. */
+static void request_write_blind(struct quorum *quorum, struct request *request,
+                                const struct object *object)
+{
+    bool causal = request->op.kind == OP_CAUSAL_SET || request->op.kind == OP_CAUSAL_DEL;
+    struct merged merged;
+
+    if (causal) {
+        put_write(quorum, request, object, NULL);
+    } else {
+        merge_answers(object, &quorum->partitions[request->partition].clock, NULL, 0, &quorum->step,
+                      &merged);
+        get_result(quorum, request, &merged);
+        put_write(quorum, request, object, &merged);
+    }
+    request_progress(quorum, request);
+}
+
 void request_on_loaded(struct quorum *quorum, uint64_t id, enum err err,
                        const struct object *object, uint64_t sequence)
 {
@@ -30,8 +48,7 @@ void request_on_loaded(struct quorum *quorum, uint64_t id, enum err err,
     } else if (put_too_many_siblings(quorum, request, object)) {
         request_finish(quorum, request, OUTCOME_TOO_MANY_SIBLINGS);
     } else {
-        put_write(quorum, request, object, NULL);
-        request_progress(quorum, request);
+        request_write_blind(quorum, request, object);
     }
 }
 
@@ -192,9 +209,13 @@ static void request_decide_read(struct quorum *quorum, struct request *request,
  * expired, by our clock, is deleted all the same: by another clock it may still be there. */
 static bool delete_is_idle(const struct request *request, const struct merged *merged)
 {
-    return request->op.kind == OP_DEL && merged->same &&
-           owner_bits(request->answered) + 1 >= request->w &&
-           (merged->top == NULL || merged->top->kind == VERSION_TOMBSTONE);
+    bool holds_value = false;
+
+    for (uint32_t i = 0; i < merged->object.versions_count; i++) {
+        holds_value = holds_value || merged->object.versions[i].kind != VERSION_TOMBSTONE;
+    }
+    return request->op.kind == OP_DEL && merged->same && !holds_value &&
+           owner_bits(request->answered) + 1 >= request->w;
 }
 
 void request_decide(struct quorum *quorum, struct request *request, const struct object *object,

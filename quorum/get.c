@@ -46,12 +46,12 @@ static void causal_result(struct quorum *quorum, struct request *request,
 void get_result(struct quorum *quorum, struct request *request, const struct merged *merged)
 {
     struct op_result *result = &request->result;
-    const struct version *top = merged->top;
+    const struct version *top = merged_winner(merged, quorum->now.wall_ms);
 
     if (request->op.kind == OP_CAUSAL_GET) {
         causal_result(quorum, request, merged);
     }
-    result->found = top != NULL && !version_is_gone(top, quorum->now.wall_ms);
+    result->found = top != NULL;
     if (!result->found) {
         return;
     }

@@ -10,7 +10,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 
-enum { KEY_PREFIX_SIZE = 7, KEY_TAG_STRING = 0, KEY_USER_MAX = 512 * 1024 };
+enum { KEY_PREFIX_SIZE = 7, KEY_TAG_STRING = 0, KEY_USER_MAX = 60 * 1024 };
 
 struct key_parts {
     uint16_t slot;

@@ -213,8 +213,6 @@ static uint64_t scan_reach(const struct list_scan *scan, struct bytes last, bool
     return MIN(reach, scan->position_end);
 }
 
-static void list_on_page(struct quorum *quorum, uint16_t from, const struct message *listed);
-
 bool list_on_scan(struct quorum *quorum, uint64_t id, enum err err,
                   const struct quorum_scanned *entries, size_t count, bool more)
 {
@@ -250,10 +248,17 @@ bool list_on_scan(struct quorum *quorum, uint64_t id, enum err err,
         listed.reason = REFUSE_UNREADABLE;
     }
     listed.listed = items;
-    if (scan->from == QUORUM_MEMBER_NONE) {
+    /* What the scan saw may not be durable yet. */
+    uint64_t sequence = quorum->sequence - (quorum->batch_open ? 0 : 1);
+    if (scan->from != QUORUM_MEMBER_NONE) {
+        send_when_durable(quorum, scan->from, &listed, sequence);
+    } else if (sequence <= quorum->durable) {
         list_on_page(quorum, quorum->options.self, &listed);
     } else {
-        send_message(quorum, scan->from, &listed);
+        struct durable_waiter waiter = {.kind = DURABLE_LISTED};
+        arena_init(&waiter.arena, 4096);
+        waiter.message = message_copy(&listed, &waiter.arena);
+        durable_wait(quorum, sequence, waiter);
     }
     mem_free(scan);
     return true;
@@ -444,7 +449,7 @@ static void page_merge(struct quorum *quorum, struct listing *list)
     page_verify(quorum, list);
 }
 
-static void list_on_page(struct quorum *quorum, uint16_t from, const struct message *listed)
+void list_on_page(struct quorum *quorum, uint16_t from, const struct message *listed)
 {
     struct listing *list = map_get(&quorum->lists, listed->request >> 24);
     unsigned answered = 0;
@@ -494,7 +499,8 @@ void quorum_count(struct quorum *quorum, struct now now, uint32_t timeout_ms, ui
     bool reachable = true;
     for (uint32_t p = 0; p < quorum->options.partitions_count; p++) {
         uint16_t target;
-        if (choose_targets(quorum, (uint16_t)p, 1, &target) == 0) {
+        if (choose_targets(quorum, (uint16_t)p, 1, &target) == 0 ||
+            !quorum_partition_reachable(quorum, (uint16_t)p)) {
             reachable = false;
         } else if (target == quorum->options.self) {
             sweep_counts(quorum, (uint16_t)p, list->counts.keys, list->counts.expires);

@@ -2,6 +2,20 @@
 
 #include "base/mutant.h"
 
+const struct version *merged_winner(const struct merged *merged, int64_t wall_ms)
+{
+    const struct version *winner = NULL;
+
+    for (uint32_t i = 0; i < merged->object.versions_count; i++) {
+        const struct version *version = &merged->object.versions[i];
+        if (!version_is_gone(version, wall_ms) &&
+            (winner == NULL || version_compare_tag(version, winner) > 0)) {
+            winner = version;
+        }
+    }
+    return winner;
+}
+
 enum dot_status answer_status(const struct answer *answer, struct dot dot, bool *spoken)
 {
     *spoken = true;
@@ -136,7 +150,6 @@ void merge_answers(const struct object *own, const struct clock *clock,
         out->object = *own;
         out->object.residual = NULL;
         out->object.residual_count = out->object.residual_capacity = 0;
-        out->top = object_top(own);
         out->held = ARENA_ARRAY(arena, struct dot, own->versions_count);
         for (uint32_t i = 0; i < own->versions_count; i++) {
             out->held[out->held_count++] = own->versions[i].dot;
@@ -161,5 +174,4 @@ void merge_answers(const struct object *own, const struct clock *clock,
     for (uint32_t i = 0; i < out->object.residual_count; i++) {
         out->lost[out->lost_count++] = out->object.residual[i];
     }
-    out->top = object_top(&out->object);
 }

@@ -22,9 +22,8 @@ struct answer {
 };
 
 struct merged {
-    struct object object;      /* What counts, ranked. */
-    const struct version *top; /* The winner, or NULL. */
-    struct dot *held;          /* Every dot that anyone holds. */
+    struct object object; /* What counts, ranked. */
+    struct dot *held;     /* Every dot that anyone holds. */
     uint32_t held_count;
     struct dot *lost; /* Dots that someone holds and that do not count any more. */
     uint32_t lost_count;
@@ -37,5 +36,9 @@ struct merged {
 void merge_answers(const struct object *own, const struct clock *clock,
                    const struct answer *answers, unsigned count, struct arena *arena,
                    struct merged *out);
+/* The living version of highest tag, or NULL. Where causal siblings stand beside a tombstone, or
+ * one has expired, the others are still there: the answer must not change when the tombstone is
+ * forgotten. */
+const struct version *merged_winner(const struct merged *merged, int64_t wall_ms);
 /* What `answer` says of a dot. */
 enum dot_status answer_status(const struct answer *answer, struct dot dot, bool *spoken);

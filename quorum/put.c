@@ -81,9 +81,9 @@ static struct version put_version(struct quorum *quorum, struct request *request
         version.payload = request->op.value;
         version.payload_size = request->op.value.size;
     }
-    if (request->op.keep_expiry && merged != NULL && merged->top != NULL &&
-        !version_is_gone(merged->top, quorum->now.wall_ms)) {
-        version.expiry_ms = merged->top->expiry_ms;
+    if (request->op.keep_expiry && merged != NULL) {
+        const struct version *winner = merged_winner(merged, quorum->now.wall_ms);
+        version.expiry_ms = winner != NULL ? winner->expiry_ms : 0;
     }
     return version;
 }

@@ -271,6 +271,9 @@ static void batch_fire(struct quorum *quorum, struct durable_batch *batch, struc
             buf_put_be64(&acks[waiter->member].ids, waiter->id);
         } else if (waiter->kind == DURABLE_REQUEST) {
             request_on_durable(quorum, waiter->id, quorum->durable);
+        } else if (waiter->kind == DURABLE_LISTED) {
+            list_on_page(quorum, quorum->options.self, waiter->message);
+            durable_waiter_release(waiter);
         } else {
             send_message(quorum, waiter->member, waiter->message);
             durable_waiter_release(waiter);

@@ -142,7 +142,7 @@ struct quorum_options {
     uint64_t cache_bytes;
     uint64_t log_partition_max_bytes;
     uint64_t value_max_bytes;
-    uint32_t max_clock_drift_ms, hedge_ms, requests_max, siblings_max;
+    uint32_t max_clock_drift_ms, hedge_ms, requests_max, siblings_max, clock_exchange_ms;
     const struct place *place; /* Borrowed for the life of the quorum. */
     struct quorum_io io;
 };

@@ -7,7 +7,6 @@
 #include "quorum/state.h"
 
 enum {
-    EXCHANGE_PERIOD_MS = 1000,
     CLOCKS_PER_MESSAGE = 256,
     MISSING_GRACE_MS = 1500,   /* In-flight deltas and acks have arrived by then. */
     MISSING_PER_EXCHANGE = 64, /* Partitions asked about at once. */
@@ -145,7 +144,7 @@ void repair_exchange(struct quorum *quorum)
 {
     uint32_t tombstones = TOMBSTONES_PER_EXCHANGE, missing = MISSING_PER_EXCHANGE;
 
-    quorum->exchange_at_ns = quorum->now.ns + (uint64_t)EXCHANGE_PERIOD_MS * 1000000;
+    quorum->exchange_at_ns = quorum->now.ns + (uint64_t)quorum->options.clock_exchange_ms * 1000000;
     for (uint32_t p = 0; p < quorum->options.partitions_count; p++) {
         struct partition *partition = &quorum->partitions[p];
         unsigned owners_count;
@@ -299,18 +298,16 @@ void repair_on_missing(struct quorum *quorum, uint16_t from, const struct messag
     send_when_durable(quorum, from, &state, sequence_now(quorum));
 }
 
-/* -- Missed writes: joining the answer. All keys are changed in one step, with the clock. */
+/* -- Missed writes: joining the answer. */
 
+/* One key is joined in one step, with the dots that the sender's log names for it: an answer about
+ * one key, complete in itself. */
 static void join_key(struct quorum *quorum, const struct message *state,
-                     const struct message_key *key)
+                     const struct message_key *key, const struct object *before)
 {
     struct partition *partition = &quorum->partitions[state->partition];
-    struct object before;
-    uint64_t sequence = 0;
+    struct object object = object_clone(before, &quorum->step);
 
-    bool held = store_peek(quorum, key->key, &before, &sequence);
-    ASSERT(held);
-    struct object object = object_clone(&before, &quorum->step);
     for (uint32_t i = 0; i < key->versions_count; i++) {
         hear_hlc(quorum, key->versions[i].timestamp);
     }
@@ -324,7 +321,7 @@ static void join_key(struct quorum *quorum, const struct message *state,
         }
     }
     object_tidy(&object, &partition->clock);
-    store_save(quorum, key->key, &object, &before);
+    store_save(quorum, key->key, &object, before);
 }
 
 void repair_on_state(struct quorum *quorum, uint16_t from, const struct message *state)
@@ -342,15 +339,19 @@ void repair_on_state(struct quorum *quorum, uint16_t from, const struct message 
         return;
     }
     for (uint32_t i = 0; i < state->keys_count; i++) {
+        struct message rest = *state; /* What is left to do should this key have to be read. */
         struct object object;
         uint64_t sequence;
-        if (store_load(quorum, state->keys[i].key, waiter_for_message(from, state), &object,
-                       &sequence) == LOAD_WAITING) {
-            return; /* Once it is read, this message is handled again from the start. */
+        rest.keys = &state->keys[i];
+        rest.keys_count = state->keys_count - i;
+        if (partition_of_key(quorum, state->keys[i].key) != state->partition) {
+            return; /* No correct member sends this. */
         }
-    }
-    for (uint32_t i = 0; i < state->keys_count; i++) {
-        join_key(quorum, state, &state->keys[i]);
+        if (store_load(quorum, state->keys[i].key, waiter_for_message(from, &rest), &object,
+                       &sequence) == LOAD_WAITING) {
+            return;
+        }
+        join_key(quorum, state, &state->keys[i], &object);
     }
     if (MUTANT(state_partial_clock)) {
         partition_join_clock(partition, &state->clocks[0].clock);

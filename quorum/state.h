@@ -62,6 +62,7 @@ enum durable_kind {
     DURABLE_ACK,     /* Tell `member` that its `id` is durable. */
     DURABLE_REQUEST, /* Continue request `id`. */
     DURABLE_SEND,    /* Send the message. */
+    DURABLE_LISTED,  /* Our own part of a list: take it. */
 };
 
 struct durable_waiter {
@@ -213,6 +214,8 @@ void sweep_counts(const struct quorum *quorum, uint16_t partition, uint64_t keys
 
 /* -- list.c */
 void list_on_message(struct quorum *quorum, uint16_t from, const struct message *message);
+/* One owner's part of a page. */
+void list_on_page(struct quorum *quorum, uint16_t from, const struct message *listed);
 bool list_on_scan(struct quorum *quorum, uint64_t id, enum err err,
                   const struct quorum_scanned *entries, size_t count, bool more);
 void list_on_member(struct quorum *quorum, uint16_t member, bool live);
