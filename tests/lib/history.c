@@ -74,7 +74,8 @@ static struct window window_of(const struct history_op *op, const struct history
 static bool is_disputed(const struct history *history, const struct history_clocks *clocks,
                         const struct history_op *op)
 {
-    if (op->status != HISTORY_DONE || op->kind == LIN_SET || op->result != 0) {
+    bool maybe_none = op->result == 0 || (op->kind == LIN_DEL && op->result == LIN_ANY);
+    if (op->status != HISTORY_DONE || op->kind == LIN_SET || !maybe_none) {
         return false;
     }
     for (size_t i = 0; i < history->count; i++) {

@@ -29,7 +29,28 @@ void audit_on_wake(struct sim *sim, struct sim_client *client)
         struct command command = {.kind = COMMAND_KEYS};
         struct bytes args[] = {BYTES_LITERAL("KEYS"), BYTES_LITERAL("*")};
         client_send(sim, client, &command, args, ARRAY_COUNT(args));
+    } else if (!sim->workload.counted[client->index - CLIENTS_AUDIT]) {
+        struct command command = {.kind = COMMAND_DBSIZE};
+        struct bytes args[] = {BYTES_LITERAL("DBSIZE")};
+        client_send(sim, client, &command, args, ARRAY_COUNT(args));
     }
+}
+
+bool audit_on_size(struct sim *sim, const struct sim_client *client, const struct resp_value *reply)
+{
+    unsigned node = client->index - CLIENTS_AUDIT;
+    int64_t expected = 0;
+    for (unsigned i = 0; i < sim->workload.keys_count; i++) {
+        expected += sim->workload.keys[i].audit_value[node] != 0;
+    }
+    if (reply->type != RESP_INTEGER) {
+        return false;
+    }
+    if (sim->converged && sim->swarm.keys[KEY_EXPIRY] == 0 && reply->integer != expected) {
+        sim_fail(sim, CHECK_CONVERGENCE, "DBSIZE of n%u is %" PRId64 ", there are %" PRId64 " keys",
+                 node + 1, reply->integer, expected);
+    }
+    return true;
 }
 
 static bool lists(const struct resp_value *reply, const char *name)
@@ -81,6 +102,10 @@ void audit_on_reply(struct sim *sim, struct sim_client *client, const struct com
         sim->workload.listed[node] = true;
         return;
     }
+    if (command->kind == COMMAND_DBSIZE) {
+        sim->workload.counted[node] = true;
+        return;
+    }
     key->audited[node] = true;
     if (key->class == KEY_CAUSAL) {
         key->audit_value[node] = key->causal.reads[command->ops[0]].shown.count;
@@ -92,7 +117,8 @@ void audit_on_reply(struct sim *sim, struct sim_client *client, const struct com
 static bool audit_done(const struct sim *sim)
 {
     for (unsigned i = 0; i < sim->swarm.shape.nodes; i++) {
-        if (next_key(sim, i) < sim->workload.keys_count || !sim->workload.listed[i]) {
+        if (next_key(sim, i) < sim->workload.keys_count || !sim->workload.listed[i] ||
+            !sim->workload.counted[i]) {
             return false;
         }
     }
@@ -147,7 +173,7 @@ void audit_run(struct sim *sim)
 void audit_again(struct sim *sim)
 {
     for (unsigned node = 0; node < sim->swarm.shape.nodes; node++) {
-        sim->workload.listed[node] = false;
+        sim->workload.listed[node] = sim->workload.counted[node] = false;
         for (unsigned i = 0; i < sim->workload.keys_count; i++) {
             sim->workload.keys[i].audited[node] = false;
         }

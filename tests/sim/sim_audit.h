@@ -16,6 +16,9 @@ void audit_again(struct sim *sim);
 /* The reply to KEYS *; returns false when it cannot be one. */
 bool audit_on_keys(struct sim *sim, const struct sim_client *client,
                    const struct resp_value *reply);
+/* The same for DBSIZE. */
+bool audit_on_size(struct sim *sim, const struct sim_client *client,
+                   const struct resp_value *reply);
 void audit_on_wake(struct sim *sim, struct sim_client *client);
 void audit_on_reply(struct sim *sim, struct sim_client *client, const struct command *command,
                     const struct resp_value *reply);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_forge.h"
 
 enum { NONE = UINT32_MAX };
 
@@ -77,9 +78,11 @@ static const struct causal_read *context_pick(struct sim *sim, const struct caus
     return picked;
 }
 
-/* A context that must be refused: another key's, or a damaged one. */
-static bool context_bad(struct sim *sim, unsigned key, char *out, size_t *size)
+/* A context that must be refused: another key's, a damaged or a forged one. Empty when there is
+ * none to begin with. */
+static struct bytes context_bad(struct sim *sim, unsigned key)
 {
+    struct arena *arena = &sim->workload.keys[key].causal.arena;
     unsigned other = key;
     for (unsigned i = 0; i < sim->workload.keys_count && prng_chance(&sim->prng, 2); i++) {
         if (i != key && sim->workload.keys[i].class == KEY_CAUSAL) {
@@ -87,17 +90,19 @@ static bool context_bad(struct sim *sim, unsigned key, char *out, size_t *size)
         }
     }
     const struct causal_read *read = context_pick(sim, &sim->workload.keys[other].causal);
-    if (read == NULL || read->context.size > CAUSAL_CONTEXT_MAX) {
-        return false;
+    if (read == NULL) {
+        return (struct bytes){NULL, 0};
     }
-    memcpy(out, read->context.data, read->context.size);
-    *size = read->context.size;
-    sim_mark(sim, other == key ? MARK_CONTEXT_FORGED : MARK_CONTEXT_FOREIGN);
-    if (other == key) { /* Not the last character, of which not all bits may count. */
-        size_t at = (size_t)prng_below(&sim->prng, *size - 1);
-        out[at] = out[at] == 'A' ? 'B' : 'A';
+    if (other != key) {
+        sim_mark(sim, MARK_CONTEXT_FOREIGN);
+        return read->context;
     }
-    return true;
+    if (prng_chance(&sim->prng, 2)) {
+        sim_mark(sim, MARK_CONTEXT_DAMAGED);
+        return forge_damage(read->context, &sim->prng, arena);
+    }
+    sim_mark(sim, MARK_CONTEXT_FORGED);
+    return forge_contents(read->context, &sim->prng, arena);
 }
 
 static void send_write(struct sim *sim, struct sim_client *client, unsigned key, bool is_delete)
@@ -107,13 +112,12 @@ static void send_write(struct sim *sim, struct sim_client *client, unsigned key,
                               .keys_count = 1,
                               .keys[0] = key};
     struct causal_write write = {.is_delete = is_delete, .ret = LIN_NEVER};
-    char bad[CAUSAL_CONTEXT_MAX];
     struct bytes context = {NULL, 0};
-    size_t size = 0;
-    if (percent(&sim->prng, 8) && context_bad(sim, key, bad, &size)) {
-        context = (struct bytes){(const uint8_t *)bad, size};
-        command.must_fail = true;
-    } else if (is_delete || !percent(&sim->prng, sim->swarm.context_none_percent)) {
+    if (percent(&sim->prng, 8)) {
+        context = context_bad(sim, key);
+        command.must_fail = context.size > 0;
+    }
+    if (context.size == 0 && (is_delete || !percent(&sim->prng, sim->swarm.context_none_percent))) {
         const struct causal_read *read = context_pick(sim, causal);
         if (read != NULL) {
             context = read->context;
@@ -307,10 +311,28 @@ static void check_read(struct sim *sim, unsigned key, const struct causal_read *
     }
 }
 
+/* A write is ranked above everything that it replaces. */
+static void check_ranks(struct sim *sim, unsigned key)
+{
+    const struct causal *causal = &sim->workload.keys[key].causal;
+    for (size_t i = 0; i < causal->writes_count; i++) {
+        const struct causal_write *write = &causal->writes[i];
+        uint64_t rank = invariants_timestamp(sim, write->value);
+        for (uint32_t j = 0; rank != 0 && j < write->replaced.count; j++) {
+            if (invariants_timestamp(sim, write->replaced.values[j]) >= rank) {
+                sim_fail(sim, CHECK_CAUSAL,
+                         "key %s: value %" PRIu64 " replaced %" PRIu64 " and is ranked below it",
+                         sim->workload.keys[key].name, write->value, write->replaced.values[j]);
+            }
+        }
+    }
+}
+
 void causal_check(struct sim *sim, unsigned key)
 {
     const struct causal *causal = &sim->workload.keys[key].causal;
     const struct causal_read *last = NULL;
+    check_ranks(sim, key);
     for (size_t i = 0; i < causal->reads_count && sim->failed == CHECK_NONE; i++) {
         const struct causal_read *read = &causal->reads[i];
         if (read->ret == LIN_NEVER) {

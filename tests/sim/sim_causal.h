@@ -15,8 +15,6 @@ struct sim;
 struct sim_client;
 struct command;
 
-enum { CAUSAL_CONTEXT_MAX = 2048 };
-
 struct causal_set { /* Of values, ascending. */
     uint64_t *values;
     uint32_t count;

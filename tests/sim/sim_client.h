@@ -33,6 +33,8 @@ enum command_kind {
     COMMAND_EXISTS,
     COMMAND_MGET,
     COMMAND_MSET,
+    COMMAND_MDEL, /* DEL of several keys. */
+    COMMAND_DBSIZE,
     COMMAND_KEYS, /* KEYS * */
     COMMAND_CAUSAL_GET,
     COMMAND_CAUSAL_SET,

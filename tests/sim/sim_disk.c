@@ -140,6 +140,7 @@ static void sync_begin(struct sim *sim, struct sim_node *node)
 {
     if (node->syncing == 0 && node->committed > node->durable) {
         node->syncing = node->committed;
+        node->syncing_max = node->applied_max;
         uint64_t delay_ns = delay_draw(&sim->swarm.disk_sync, &sim->prng);
         sim_after(sim, &node->disk->sync, slowed(sim, node, delay_ns) + sim->swarm.sync_delay_ns);
     }
@@ -160,6 +161,7 @@ static void sync_run(struct sim *sim, struct sim_event *at)
     }
     ASSERT(node->syncing > node->durable);
     node->durable = node->syncing;
+    node->durable_max = node->syncing_max;
     node->syncing = 0;
     sync_begin(sim, node);
     struct event event = {.type = EVENT_DURABLE, .sequence = node->durable};
@@ -194,6 +196,9 @@ void disk_node_gone(struct sim *sim, unsigned index, bool power)
         sim_mark(sim, MARK_COMMITS_LOST);
     }
     node->committed = node->syncing = node->durable = 0;
+    if (power) { /* What may be lost need not be outranked. */
+        node->applied_max = node->durable_max;
+    }
 }
 
 void disk_fail_write(struct sim *sim, unsigned index)
@@ -210,6 +215,12 @@ void disk_heal(struct sim *sim, unsigned index)
 {
     struct sim_node *node = &sim->nodes[index];
     node->disk_slow_until_ns = node->read_error_until_ns = node->read_corrupt_until_ns = 0;
+    if (sim_is_pending(&node->disk->sync)) {
+        sim_after(sim, &node->disk->sync, 0);
+    }
+    LIST_FOR (item, &node->requests) {
+        sim_after(sim, &CONTAINER_OF(item, struct sim_request, link)->event, 0);
+    }
     if (node_is_up(sim, index)) {
         memory_fail_commit(node->storage, 0);
         memory_fail_sync(node->storage, 0);

@@ -209,6 +209,8 @@ void faults_heal(struct sim *sim)
 {
     trace_line(&sim->trace, sim->now_ns, "all faults end");
     sim->healed = true;
+    sim->swarm.net.spike_one_in = sim->swarm.client_net.spike_one_in = 0;
+    sim->swarm.disk_sync.spike_one_in = sim->swarm.disk_read.spike_one_in = 0;
     sim_cancel(sim, &sim->fault);
     net_heal(sim);
     net_settle(sim);

@@ -14,6 +14,7 @@ enum {
     SLOTS_COUNT = 16384,
     PARTITIONS_MAX = 64,
     CLOSE_MS = 1000,
+    ACTOR_RANDOM_BITS = 44,
     SCAN_BYTES_MAX = 256 << 20,
     SCAN_ENTRIES_MAX = 1 << 20
 };
@@ -37,6 +38,7 @@ void invariants_init(struct sim *sim)
 void invariants_release(struct sim *sim)
 {
     map_release(&sim->invariants.dots);
+    mem_free(sim->invariants.timestamps);
     arena_release(&sim->invariants.arena);
     arena_release(&sim->invariants.scratch);
 }
@@ -44,6 +46,33 @@ void invariants_release(struct sim *sim)
 static unsigned partition_of(const struct sim *sim, struct bytes key)
 {
     return key_slot(key) * sim->swarm.partitions / SLOTS_COUNT;
+}
+
+uint64_t invariants_timestamp(const struct sim *sim, uint64_t value)
+{
+    return value < sim->invariants.timestamps_count ? sim->invariants.timestamps[value] : 0;
+}
+
+/* A dot is stored for the first time. */
+static void note_new(struct sim *sim, unsigned node, const struct version *version)
+{
+    struct sim_invariants *invariants = &sim->invariants;
+    uint64_t value = workload_value_id(sim, version->payload);
+    if (value >= invariants->timestamps_count) {
+        uint64_t count = MAX((uint64_t)256, 2 * value);
+        invariants->timestamps =
+            mem_resize(invariants->timestamps, count * sizeof(*invariants->timestamps));
+        memset(invariants->timestamps + invariants->timestamps_count, 0,
+               (count - invariants->timestamps_count) * sizeof(*invariants->timestamps));
+        invariants->timestamps_count = count;
+    }
+    invariants->timestamps[value] = version->timestamp;
+    bool own = version->dot.actor >> ACTOR_RANDOM_BITS == node + 1;
+    if (own && version->timestamp <= sim->nodes[node].applied_max) {
+        sim_fail(sim, CHECK_DOT,
+                 "n%u ranks a write of its own at %" PRIx64 ", though it had stored %" PRIx64,
+                 node + 1, version->timestamp, sim->nodes[node].applied_max);
+    }
 }
 
 static void check_version(struct sim *sim, unsigned node, struct bytes key,
@@ -63,6 +92,7 @@ static void check_version(struct sim *sim, unsigned node, struct bytes key,
     };
     struct sim_dot *first = map_get(&invariants->dots, id);
     if (first == NULL) {
+        note_new(sim, node, version);
         first = arena_copy(&invariants->arena, &now, sizeof(now));
         (void)map_set(&invariants->dots, id, first);
         return;
@@ -102,8 +132,10 @@ void invariants_on_put(struct sim *sim, unsigned node, const struct effect *effe
                  err_text(err));
         return;
     }
+    uint64_t *applied_max = &sim->nodes[node].applied_max;
     for (uint32_t i = 0; i < object.versions_count; i++) {
         check_version(sim, node, effect->key, &object.versions[i]);
+        *applied_max = MAX(*applied_max, object.versions[i].timestamp);
     }
 }
 

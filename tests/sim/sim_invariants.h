@@ -1,6 +1,7 @@
 /* tests/sim/sim_invariants.h - what only somebody can check who sees all nodes' memory and disks.
  *
  *   - a dot names one write: the same key, timestamp, flags and payload wherever it is stored;
+ *   - a node ranks what it writes above all that it has ever stored, whatever its clocks do;
  *   - after healing all owners hold the same, and of what was deleted nothing is left. */
 #pragma once
 
@@ -11,7 +12,9 @@
 struct sim;
 
 struct sim_invariants {
-    struct map dots; /* Hash of (partition, dot) -> struct sim_dot. */
+    struct map dots;      /* Hash of (partition, dot) -> struct sim_dot. */
+    uint64_t *timestamps; /* By the workload's values. */
+    uint64_t timestamps_count;
     struct arena arena;
     struct arena scratch;
 };
@@ -20,6 +23,8 @@ void invariants_init(struct sim *sim);
 void invariants_release(struct sim *sim);
 /* A record is about to be stored. */
 void invariants_on_put(struct sim *sim, unsigned node, const struct effect *effect);
+/* The hybrid timestamp that a value of the workload was stored with; 0: it never was. */
+uint64_t invariants_timestamp(const struct sim *sim, uint64_t value);
 /* The node's process ends: note which branches it has reached. */
 void invariants_on_end(struct sim *sim, unsigned node);
 /* The node may refuse to go on: its disk has failed it. */

@@ -46,15 +46,17 @@
     X(REPLY_UNCERTAIN, "-UNCERTAIN")                                                               \
     X(REPLY_LOADING, "-LOADING")                                                                   \
     X(REPLY_BUSY, "-BUSY")                                                                         \
-    X(REPLY_MOVED, "-MOVED")                                                                       \
     X(REPLY_OTHER, "another refusal")                                                              \
     X(REPLY_USAGE, "bad command refused")                                                          \
     X(CONTEXT_STALE, "causal write with an old context")                                           \
     X(CONTEXT_BLIND, "causal write without a context")                                             \
     X(CONTEXT_FORGED, "forged context refused")                                                    \
+    X(CONTEXT_DAMAGED, "damaged context refused")                                                  \
     X(CONTEXT_FOREIGN, "context of another key refused")                                           \
     X(SIBLINGS, "a causal read showed siblings")                                                   \
     X(EXPIRED, "a value was read as expired")                                                      \
+    X(RAISED, "request with its own R and W")                                                      \
+    X(SETTLED_UNREAD, "replicas became alike before anything was read")                            \
     X(PIPELINED, "several commands in flight on one connection")                                   \
     X(FORWARDED, "request passed on to an owner")                                                  \
     X(WRITE_BACK, "read waited for a write-back")                                                  \

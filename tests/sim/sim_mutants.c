@@ -48,23 +48,29 @@ static const struct {
 struct trial {
     uint64_t seeds;
     enum check check;
-    char words[200];
     pid_t child;
 };
 
-static void try_seeds(enum mutant mutant, uint64_t seed, uint64_t runs, struct trial *trial)
+static enum check try_seed(enum mutant mutant, uint64_t seed)
 {
     struct marks marks = {{0}};
+    struct sim_run_options options = {.seed = seed};
+    struct sim_result result;
     mutant_on = mutant;
-    for (uint64_t i = 0; i < runs; i++) {
-        struct sim_run_options options = {.seed = seed + i};
-        struct sim_result result;
+    (void)alarm(HANG_S);
+    sim_run(&options, &marks, &result);
+    return result.failed;
+}
+
+/* A seed that fails without the mutant too says nothing about it. */
+static void try_seeds(enum mutant mutant, uint64_t seed, uint64_t runs, struct trial *trial)
+{
+    for (uint64_t i = trial->seeds; i < runs; i++) {
         trial->seeds = i + 1;
-        (void)alarm(HANG_S);
-        sim_run(&options, &marks, &result);
-        if (result.failed != CHECK_NONE) {
-            trial->check = result.failed;
-            (void)snprintf(trial->words, sizeof(trial->words), "%s", result.words);
+        enum check check = try_seed(mutant, seed + i);
+        if (check != CHECK_NONE &&
+            (mutant == MUTANT_none || try_seed(MUTANT_none, seed + i) == CHECK_NONE)) {
+            trial->check = check;
             return;
         }
     }
@@ -73,8 +79,10 @@ static void try_seeds(enum mutant mutant, uint64_t seed, uint64_t runs, struct t
 static void start(enum mutant mutant, uint64_t seed, uint64_t runs, struct trial *trial)
 {
     (void)fflush(stdout);
-    trial->child = fork();
-    if (trial->child == 0) {
+    pid_t child = fork();
+    if (child > 0) {
+        trial->child = child; /* The child shares the trial. */
+    } else if (child == 0) {
         (void)freopen("/dev/null", "w", stderr); /* Broken invariants say so, at length. */
         const struct rlimit none = {0, 0};
         (void)setrlimit(RLIMIT_CORE, &none);
@@ -104,17 +112,17 @@ static bool is_wanted(enum mutant mutant, const char *name)
     return name == NULL ? mutant != MUTANT_none : strcmp(name, MUTANTS[mutant].name) == 0;
 }
 
-/* Wait for any child; returns whether it was killed. */
+/* Wait for any child; returns whether its mutant was killed. */
 static bool finish_one(struct trial *trials)
 {
     int status = 0;
     pid_t child = wait(&status);
-    for (enum mutant mutant = 0; mutant < MUTANTS_END; mutant++) {
-        if (trials[mutant].child == child) {
-            return report(mutant, &trials[mutant], status);
-        }
+    enum mutant mutant = MUTANT_none;
+    while (mutant + 1 < MUTANTS_END && trials[mutant].child != child) {
+        mutant++;
     }
-    return false;
+    ASSERT(trials[mutant].child == child);
+    return report(mutant, &trials[mutant], status);
 }
 
 int mutants_run(char **argv, const char *name, uint64_t seed, uint64_t runs)

@@ -43,10 +43,12 @@ uint64_t net_connect(struct sim *sim, unsigned client, unsigned node, enum face 
 void net_node_gone(struct sim *sim, unsigned node, bool silent);
 void net_block(struct sim *sim, unsigned from, unsigned to, bool on);
 void net_heal(struct sim *sim);
-/* Everybody notices within a second which connections are lost. */
+/* What is on its way arrives soon; within a second everybody notices which connections are lost. */
 void net_settle(struct sim *sim);
 
 /* Faults at one connection between nodes, chosen at random; nothing happens when there is none. */
 void net_reset_one(struct sim *sim);
 void net_half_open_one(struct sim *sim);
 void net_stall_one(struct sim *sim, uint64_t until_ns);
+/* No bytes of a client are on their way to a node, not even of one that has left. */
+bool net_clients_quiet(const struct sim *sim);

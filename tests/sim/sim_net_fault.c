@@ -62,13 +62,17 @@ void net_heal(struct sim *sim)
 
 void net_settle(struct sim *sim)
 {
-    enum { NOTICE_MAX_NS = 1000 * 1000 * 1000 };
+    enum { NOTICE_MAX_NS = 1000 * 1000 * 1000, SOON_NS = 10 * 1000 * 1000 };
     LIST_FOR (item, &sim->net.conns) {
         struct sim_conn *conn = CONTAINER_OF(item, struct sim_conn, link);
         for (unsigned i = 0; i < 2; i++) {
             const struct sim_end *other = &conn->ends[1 - i];
             bool lost = !other->open && !other->opening;
+            struct sim_event *deliver = &conn->streams[i].deliver;
             conn->streams[i].stalled_until_ns = 0;
+            if (sim_is_pending(deliver)) { /* What has been on its way for long arrives now. */
+                sim_after(sim, deliver, prng_below(&sim->prng, SOON_NS));
+            }
             if (lost || conn->streams[0].swallow || conn->streams[1].swallow) {
                 end_notice(sim, conn, i, prng_below(&sim->prng, NOTICE_MAX_NS));
             }
@@ -127,4 +131,17 @@ void net_stall_one(struct sim *sim, uint64_t until_ns)
         sim_mark(sim, MARK_STREAM_STALL);
         conn->streams[prng_below(&sim->prng, 2)].stalled_until_ns = until_ns;
     }
+}
+
+bool net_clients_quiet(const struct sim *sim)
+{
+    LIST_FOR (item, &sim->net.conns) {
+        const struct sim_conn *conn = CONTAINER_OF(item, struct sim_conn, link);
+        const struct sim_end *node = &conn->ends[1];
+        if (conn->ends[0].is_client && (node->open || node->opening) &&
+            stream_left(&conn->streams[0]) > 0) {
+            return false;
+        }
+    }
+    return true;
 }

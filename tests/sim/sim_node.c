@@ -339,7 +339,7 @@ void node_crash(struct sim *sim, unsigned index, bool power)
     }
     if (node->state == MACHINE_STOPPING) {
         sim_mark(sim, MARK_CRASH_IN_STOP);
-    } else if (node_quorum(node->core) == NULL) {
+    } else if (node->durable == 0) {
         sim_mark(sim, MARK_CRASH_IN_START);
     }
     sim_mark(sim, power ? MARK_POWER_LOSS : MARK_KILL);

@@ -29,6 +29,7 @@ struct sim_node {
     /* Clocks. */
     uint64_t boot_at_ns, mono_base_ns;
     int64_t mono_ppm, wall_ppm, wall_offset_ms;
+    uint64_t applied_max, durable_max; /* Highest timestamps stored; and kept for certain. */
     /* The loop. */
     struct sim_node_events *events; /* Timer, turn, start, sync, ... */
     uint64_t deadline_ns;           /* By its own monotonic clock. */
@@ -38,6 +39,7 @@ struct sim_node {
     /* The disk. */
     struct sim_disk *disk;
     struct list requests;                 /* Reads and scans under way. */
+    uint64_t syncing_max;                 /* Of applied_max, when the sync began. */
     uint64_t committed, syncing, durable; /* syncing: 0 while no sync runs. */
     uint64_t disk_slow_until_ns;
     unsigned disk_slow_factor;

@@ -25,7 +25,6 @@ static enum refusal classify(struct sim *sim, const struct command *command,
         {"UNCERTAIN", REFUSAL_UNKNOWN, MARK_REPLY_UNCERTAIN},
         {"LOADING", REFUSAL_CERTAIN, MARK_REPLY_LOADING},
         {"BUSY", REFUSAL_CERTAIN, MARK_REPLY_BUSY},
-        {"MOVED", REFUSAL_CERTAIN, MARK_REPLY_MOVED},
         {"CLUSTERDOWN", REFUSAL_CERTAIN, MARK_REPLY_OTHER},
         {"CROSSSLOT", REFUSAL_CERTAIN, MARK_REPLY_OTHER},
     };
@@ -49,8 +48,7 @@ static enum refusal classify(struct sim *sim, const struct command *command,
 static void check_clean(struct sim *sim, const struct sim_client *client,
                         const struct resp_value *reply)
 {
-    bool expected = resp_is_error(reply, "MOVED") || resp_is_error(reply, "CROSSSLOT") ||
-                    resp_is_error(reply, "ERR");
+    bool expected = resp_is_error(reply, "CROSSSLOT") || resp_is_error(reply, "ERR");
     if (!sim->swarm.faults_any && !expected &&
         sim->now_ns > (uint64_t)CLEAN_FROM_MS * 1000 * 1000) {
         sim_fail(sim, CHECK_CLEAN, "client %u, no fault anywhere, and n%u says -%.*s",
@@ -98,11 +96,29 @@ static void op_done(struct sim *sim, const struct command *command, unsigned ind
     history_done(&key->history, command->ops[index], ++sim->stamp, sim->now_ns, result);
 }
 
+/* Nothing is there: was the last value that was written one that could expire, and its time over?
+ */
+static void note_expired(struct sim *sim, const struct sim_key *key)
+{
+    const struct history_op *last = NULL;
+    for (size_t i = 0; i < key->history.count; i++) {
+        const struct history_op *op = &key->history.ops[i];
+        if (op->kind != LIN_GET && op->status == HISTORY_DONE) {
+            last = op;
+        }
+    }
+    if (last != NULL && last->expiry_ms > 0 &&
+        last->invoke_ns + last->expiry_ms * 1000 * 1000 < sim->now_ns) {
+        sim_mark(sim, MARK_EXPIRED);
+    }
+}
+
 /* A value or nil; returns false when the reply is neither. */
 static bool read_done(struct sim *sim, const struct command *command, unsigned index,
                       const struct resp_value *reply)
 {
     if (reply->type == RESP_NIL) {
+        note_expired(sim, &sim->workload.keys[command->keys[index]]);
         op_done(sim, command, index, 0);
         return true;
     }
@@ -138,6 +154,20 @@ static bool mset_done(struct sim *sim, const struct command *command,
     }
     for (unsigned i = 0; i < command->keys_count; i++) {
         op_done(sim, command, i, LIN_ANY);
+    }
+    return true;
+}
+
+/* How many of them were there is told in one number. */
+static bool mdel_done(struct sim *sim, const struct command *command,
+                      const struct resp_value *reply)
+{
+    if (reply->type != RESP_INTEGER || reply->integer < 0 || reply->integer > command->keys_count) {
+        return false;
+    }
+    bool none = reply->integer == 0, all = reply->integer == command->keys_count;
+    for (unsigned i = 0; i < command->keys_count; i++) {
+        op_done(sim, command, i, none ? 0 : all ? 1 : LIN_ANY);
     }
     return true;
 }
@@ -182,6 +212,10 @@ static bool on_success(struct sim *sim, struct sim_client *client, const struct 
         return mset_done(sim, command, reply);
     case COMMAND_MGET:
         return multi_done(sim, command, reply);
+    case COMMAND_MDEL:
+        return mdel_done(sim, command, reply);
+    case COMMAND_DBSIZE:
+        return audit_on_size(sim, client, reply);
     case COMMAND_KEYS:
         return audit_on_keys(sim, client, reply);
     case COMMAND_CAUSAL_GET:

@@ -37,6 +37,8 @@ uint64_t delay_draw(const struct delay *delay, struct prng *prng)
     return prng_chance(prng, delay->spike_one_in) ? at * delay->spike : at;
 }
 
+enum { ONCE_MAX = 24, ONCE_MANY = 300 };
+
 static uint64_t pick(struct prng *prng, const uint64_t *choices, size_t count)
 {
     return choices[prng_below(prng, count)];
@@ -55,12 +57,20 @@ static void draw_load(struct swarm *swarm, struct prng *prng)
     swarm->keys[KEY_CAUSAL] = (unsigned)prng_below(prng, 3);
     swarm->keys[KEY_QUORUM] = (unsigned)prng_below(prng, 2);
     swarm->ops_max = (unsigned)PICK(prng, 60, 150, 300, 500);
+    swarm->once_max = ONCE_MAX;
+    if (prng_chance(prng, 16)) { /* More keys than one message of a state takes. */
+        memset(swarm->keys, 0, sizeof(swarm->keys));
+        swarm->keys[KEY_PLAIN] = swarm->keys[KEY_QUORUM] = 1;
+        swarm->once_max = ONCE_MANY;
+        swarm->ops_max = 600;
+    }
     swarm->load_ns = (2 + prng_below(prng, 8)) * SECOND;
     swarm->think_ns = swarm->load_ns * swarm->clients_count / swarm->ops_max;
     swarm->write_percent = (unsigned)PICK(prng, 30, 50, 50, 70);
     swarm->delete_percent = (unsigned)PICK(prng, 10, 20, 45);
     swarm->multi_percent = (unsigned)PICK(prng, 0, 10, 25);
     swarm->odd_percent = (unsigned)PICK(prng, 0, 5, 10);
+    swarm->raised_percent = (unsigned)PICK(prng, 0, 10, 30);
     swarm->value_big_one_in = (unsigned)PICK(prng, 0, 50, 10);
     swarm->context_none_percent = (unsigned)PICK(prng, 0, 10, 30, 60);
     swarm->context_stale_percent = (unsigned)PICK(prng, 0, 10, 40);
@@ -120,7 +130,8 @@ static void draw_limits(struct swarm *swarm, struct prng *prng)
     swarm->siblings_max = (uint32_t)PICK(prng, 4, 64, 64);
     swarm->client_pipeline_max = (uint32_t)PICK(prng, 2, 1000);
     swarm->peer_queue_max_bytes = PICK(prng, 2 << 10, 64 << 10, 16 << 20, 16 << 20);
-    swarm->log_partition_max_bytes = PICK(prng, 16 << 20);
+    swarm->log_small = prng_chance(prng, 10);
+    swarm->log_partition_max_bytes = swarm->log_small ? PICK(prng, 128, 1024) : 16 << 20;
     swarm->cache_bytes = PICK(prng, 0, 4 << 10, 1 << 20);
     swarm->secret = prng_chance(prng, 4);
 }

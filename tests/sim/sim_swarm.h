@@ -57,10 +57,11 @@ struct swarm {
     /* Load. */
     unsigned clients_count, pipeline_max;
     unsigned keys[KEY_CLASSES_COUNT];
+    unsigned once_max; /* Write-once keys. */
     unsigned ops_max;
     uint64_t load_ns;  /* Phase one ends after this. */
     uint64_t think_ns; /* Mean pause between a client's commands. */
-    unsigned write_percent, delete_percent, multi_percent, odd_percent;
+    unsigned write_percent, delete_percent, multi_percent, odd_percent, raised_percent;
     unsigned value_big_one_in;
     unsigned context_none_percent, context_stale_percent;
     unsigned cluster_face_percent, resp3_percent;
@@ -87,6 +88,7 @@ struct swarm {
     uint32_t requests_max, siblings_max, client_pipeline_max;
     uint64_t peer_queue_max_bytes, log_partition_max_bytes, cache_bytes;
     bool secret;
+    bool log_small; /* The log is cut: nothing but reading repairs what it no longer names. */
 };
 
 /* Draw everything from `seed`. A shape with nodes = 0 is drawn as well, else it is used as it is.

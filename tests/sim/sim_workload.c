@@ -17,7 +17,7 @@ enum {
 struct args {
     struct bytes items[ARGS_MAX];
     size_t count;
-    char numbers[2][24];
+    char numbers[3][24];
 };
 
 static void args_add(struct args *args, const char *word)
@@ -54,6 +54,19 @@ uint64_t workload_new_value(struct sim *sim, unsigned key)
         buf_put_u8(&workload->value, (uint8_t)('a' + (value + i) % 26));
     }
     return value;
+}
+
+uint64_t workload_value_id(const struct sim *sim, struct bytes text)
+{
+    uint64_t value = 0;
+    size_t at = 0;
+    while (at < text.size && text.data[at] != '/') {
+        at++;
+    }
+    for (at++; at < text.size && text.data[at] >= '0' && text.data[at] <= '9'; at++) {
+        value = value * 10 + (uint64_t)(text.data[at] - '0');
+    }
+    return value <= sim->workload.values_count ? value : 0;
 }
 
 uint64_t workload_value(struct sim *sim, unsigned key, struct bytes text)
@@ -103,7 +116,16 @@ static void add_key(struct command *command, unsigned key, size_t op)
     command->ops[command->keys_count++] = op;
 }
 
-/* Commands on a key of class quorum are wrapped. */
+/* Between the least that is asked for and all owners. */
+static char *raised(struct sim *sim, unsigned least, char *text, size_t size)
+{
+    uint64_t room = sim->swarm.shape.n - least + 1;
+    (void)snprintf(text, size, "%u", least + (unsigned)prng_below(&sim->prng, room));
+    return text;
+}
+
+/* Commands on a key of class quorum are wrapped; others may ask for more than the default of R and
+ * W. */
 static void begin_args(struct sim *sim, struct args *args, unsigned key, const char *name)
 {
     *args = (struct args){0};
@@ -111,6 +133,13 @@ static void begin_args(struct sim *sim, struct args *args, unsigned key, const c
         args_add(args, "RF.WITH");
         args_add(args, "CONSISTENCY");
         args_add(args, "quorum");
+    } else if (percent(&sim->prng, sim->swarm.raised_percent)) {
+        sim_mark(sim, MARK_RAISED);
+        args_add(args, "RF.WITH");
+        args_add(args, "R");
+        args_add(args, raised(sim, sim->swarm.shape.r, args->numbers[1], sizeof(args->numbers[1])));
+        args_add(args, "W");
+        args_add(args, raised(sim, sim->swarm.shape.w, args->numbers[2], sizeof(args->numbers[2])));
     }
     args_add(args, name);
     args_add(args, sim->workload.keys[key].name);
@@ -160,16 +189,18 @@ static void send_set(struct sim *sim, struct sim_client *client, unsigned key)
     client_send(sim, client, &command, args.items, args.count);
 }
 
-/* MGET or MSET of several plain keys: an operation on each, all within one command's time. */
-static void send_multi(struct sim *sim, struct sim_client *client, bool write)
+/* One command on several plain keys: an operation on each, all within the command's time. */
+static void send_multi(struct sim *sim, struct sim_client *client, enum command_kind kind)
 {
     struct sim_workload *workload = &sim->workload;
-    struct command command = {.kind = write ? COMMAND_MSET : COMMAND_MGET};
+    struct command command = {.kind = kind};
+    bool write = kind == COMMAND_MSET;
+    enum lin_kind op = write ? LIN_SET : kind == COMMAND_MDEL ? LIN_DEL : LIN_GET;
     struct args args = {0};
     struct bytes values[COMMAND_KEYS_MAX];
     struct arena arena;
     arena_init(&arena, 1024);
-    args_add(&args, write ? "MSET" : "MGET");
+    args_add(&args, write ? "MSET" : kind == COMMAND_MDEL ? "DEL" : "MGET");
     for (unsigned i = 0; i < workload->keys_count && command.keys_count < COMMAND_KEYS_MAX; i++) {
         enum key_class class = workload->keys[i].class;
         if ((class != KEY_PLAIN && class != KEY_EXPIRY) || prng_chance(&sim->prng, 4)) {
@@ -182,7 +213,7 @@ static void send_multi(struct sim *sim, struct sim_client *client, bool write)
             values[command.keys_count] = arena_copy_bytes(&arena, buf_bytes(&workload->value));
             args_add_bytes(&args, values[command.keys_count]);
         }
-        add_key(&command, i, begin_op(sim, client, i, write ? LIN_SET : LIN_GET, value, 0));
+        add_key(&command, i, begin_op(sim, client, i, op, value, 0));
     }
     if (command.keys_count > 0) {
         client_send(sim, client, &command, args.items, args.count);
@@ -232,7 +263,7 @@ static void key_init(struct sim *sim, enum key_class class, bool once)
 static void send_once(struct sim *sim, struct sim_client *client, bool write)
 {
     struct sim_workload *workload = &sim->workload;
-    if (write && workload->once_count < WORKLOAD_ONCE_MAX) {
+    if (write && workload->once_count < sim->swarm.once_max) {
         workload->once_count++;
         key_init(sim, KEY_QUORUM, true);
         send_set(sim, client, workload->keys_count - 1);
@@ -252,7 +283,8 @@ static void send_one(struct sim *sim, struct sim_client *client)
         return;
     }
     if (percent(&sim->prng, swarm->multi_percent)) {
-        send_multi(sim, client, write);
+        bool delete = write && percent(&sim->prng, swarm->delete_percent);
+        send_multi(sim, client, delete ? COMMAND_MDEL : write ? COMMAND_MSET : COMMAND_MGET);
         return;
     }
     unsigned fixed = workload->keys_count - workload->once_count;
@@ -262,7 +294,7 @@ static void send_one(struct sim *sim, struct sim_client *client)
         causal_send(sim, client, key);
         return;
     case KEY_QUORUM:
-        if (prng_chance(&sim->prng, 2)) {
+        if (prng_chance(&sim->prng, 2) || sim->swarm.once_max > SIM_KEYS_MAX * 2) {
             send_once(sim, client, write);
             return;
         }

@@ -9,7 +9,7 @@
 #include "tests/sim/sim_client.h"
 
 enum {
-    WORKLOAD_ONCE_MAX = 24,
+    WORKLOAD_ONCE_MAX = 300,
     WORKLOAD_KEYS_MAX = SIM_KEYS_MAX + WORKLOAD_ONCE_MAX,
 };
 
@@ -30,8 +30,8 @@ struct sim_workload {
     uint64_t values_count, values_capacity;
     unsigned started; /* Commands of the load. */
     uint64_t done, refused, unknown;
-    bool listed[SIM_NODES_MAX]; /* The audit has asked this node for all keys. */
-    struct buf value;           /* Scratch. */
+    bool listed[SIM_NODES_MAX], counted[SIM_NODES_MAX]; /* The audit has asked for all keys. */
+    struct buf value;                                   /* Scratch. */
 };
 
 void workload_init(struct sim *sim);
@@ -46,5 +46,7 @@ void workload_on_reply(struct sim *sim, struct sim_client *client, const struct 
 void workload_audit_key(struct sim *sim, struct sim_client *client, unsigned key);
 /* The value in a reply's text; 0 after failing the run when it is not one of this key's. */
 uint64_t workload_value(struct sim *sim, unsigned key, struct bytes text);
+/* The number in a value's text; 0 when it is none of ours. */
+uint64_t workload_value_id(const struct sim *sim, struct bytes text);
 /* A new value for a key, as text in sim->workload.value. */
 uint64_t workload_new_value(struct sim *sim, unsigned key);
