@@ -195,6 +195,21 @@ def every_outage_is_survived(cluster, load):
     count("kill9_errors_in_outages", errors_sum)
 
 
+def a_blackout_is_survived(cluster, load):
+    """All nodes at once, in the middle of the load: what was acknowledged is on their disks."""
+    for node in cluster:
+        node.kill()
+    for node in cluster:
+        node.start()
+    cluster.wait_all_live()
+    before = [client.writes for client in load.clients]
+
+    def goes_on():
+        load.check()
+        return all(client.writes > writes for client, writes in zip(load.clients, before))
+    wait_until(goes_on, "every client writes again")
+
+
 def the_load_ends(_, load):
     load.stop()
     for name in ("writes", "reads", "refused", "unknown", "failed_reads"):
@@ -250,6 +265,7 @@ def body():
         run_claims([
             the_audit_would_notice,
             every_outage_is_survived,
+            a_blackout_is_survived,
             the_load_ends,
             no_acknowledged_write_is_lost,
             the_nodes_agree,
