@@ -1,23 +1,6 @@
 /* quorum/ask.c - round one: what do R owners hold of this key? */
 #include "quorum/request.h"
 
-/* Everything an owner has told us of versions, in its last answer and before. */
-static const struct version *answer_versions(const struct answer *answer, struct arena *arena,
-                                             uint32_t *count)
-{
-    uint32_t room = answer->versions_count + answer->earlier_count;
-    struct version *versions = ARENA_ARRAY(arena, struct version, room);
-
-    *count = 0;
-    for (uint32_t i = 0; i < answer->versions_count; i++) {
-        versions[(*count)++] = answer->versions[i];
-    }
-    for (uint32_t i = 0; i < answer->earlier_count; i++) {
-        versions[(*count)++] = answer->earlier[i];
-    }
-    return versions;
-}
-
 /* A write that shows nothing of the old value needs dots and timestamps only. */
 static bool request_wants_payloads(const struct request *request)
 {
@@ -40,12 +23,7 @@ void request_ask(struct quorum *quorum, struct request *request, unsigned owner)
     };
 
     ASSERT(owner != request->self);
-    /* Asked again, it will not repeat the versions that are named in the question by now. */
-    struct answer before = *answer;
     *answer = (struct answer){.asked = request->mine, .asked_count = request->mine_count};
-    if (before.answered) {
-        answer->earlier = answer_versions(&before, &request->arena, &answer->earlier_count);
-    }
     request->asked |= 1U << owner;
     request->answered &= ~(1U << owner);
     send_message(quorum, request->owners[owner], &message);
@@ -115,6 +93,25 @@ unsigned request_answers_wanted(const struct quorum *quorum, const struct reques
     return request->r - 1U;
 }
 
+/* Keep what was told: an owner that is asked again does not repeat the versions named in the
+ * question, and the one that first told of them may be gone by then. */
+static void request_learn(struct request *request, const struct version *versions, uint32_t count)
+{
+    struct version *known =
+        ARENA_ARRAY(&request->arena, struct version, request->known_count + count);
+
+    for (uint32_t i = 0; i < request->known_count; i++) {
+        known[i] = request->known[i];
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        known[request->known_count + i] = versions[i];
+    }
+    if (count > 0) {
+        request->known = known;
+        request->known_count += count;
+    }
+}
+
 void request_on_answer(struct quorum *quorum, uint16_t from, const struct message *message)
 {
     struct request *request = request_find(quorum, message->request);
@@ -140,6 +137,7 @@ void request_on_answer(struct quorum *quorum, uint16_t from, const struct messag
         versions[i].payload = arena_copy_bytes(&request->arena, versions[i].payload);
         hear_hlc(quorum, versions[i].timestamp);
     }
+    request_learn(request, versions, message->versions_count);
     answer->answered = true;
     answer->statuses = arena_copy_bytes(&request->arena, message->statuses);
     answer->versions = versions;

@@ -134,24 +134,14 @@ static void request_reveal(struct quorum *quorum, struct request *request, uint6
 
 /* Ask again those whose answers said nothing of a dot that may be shown. */
 static bool request_ask_unspoken(struct quorum *quorum, struct request *request,
-                                 const struct object *object, const struct merged *merged)
+                                 const struct merged *merged)
 {
-    const struct object *all = &merged->object;
-
     if (merged->unspoken == 0) {
         return false;
     }
     request->mine =
-        ARENA_ARRAY(&request->arena, struct dot, object->versions_count + all->versions_count);
-    request->mine_count = 0;
-    for (uint32_t i = 0; i < object->versions_count; i++) {
-        request->mine[request->mine_count++] = object->versions[i].dot;
-    }
-    for (uint32_t i = 0; i < all->versions_count; i++) {
-        if (object_find(object, all->versions[i].dot) == NULL) {
-            request->mine[request->mine_count++] = all->versions[i].dot;
-        }
-    }
+        arena_copy(&request->arena, merged->held, merged->held_count * sizeof(struct dot));
+    request->mine_count = merged->held_count;
     request->state = REQUEST_ASKING;
     uint32_t live = request_live(quorum, request);
     for (unsigned i = 0; i < request->owners_count; i++) {
@@ -229,10 +219,14 @@ void request_decide(struct quorum *quorum, struct request *request, const struct
         request_reveal(quorum, request, sequence);
         return;
     }
+    for (unsigned i = 0; i < request->owners_count; i++) {
+        request->answers[i].earlier = request->known;
+        request->answers[i].earlier_count = request->known_count;
+    }
     merge_answers(object, &partition->clock, request->answers, request->owners_count, &quorum->step,
                   &merged);
     bool shows = request->op.kind != OP_SET || request->op.want_old || request->op.keep_expiry;
-    if (shows && request_ask_unspoken(quorum, request, object, &merged)) {
+    if (shows && request_ask_unspoken(quorum, request, &merged)) {
         return;
     }
     if (!request_op_is_write(request->op.kind)) {

@@ -99,26 +99,36 @@ static void gather(const struct object *own, const struct answer *answers, unsig
     }
 }
 
-/* Is `dot` gone, as someone knows? Notes in `unspoken` who has said nothing of it. */
+/* Is `dot` gone, as someone knows? */
 static bool is_obsolete(const struct object *own, const struct clock *clock,
-                        const struct answer *answers, unsigned count, struct dot dot,
-                        uint32_t *unspoken)
+                        const struct answer *answers, unsigned count, struct dot dot)
 {
     bool obsolete = object_find(own, dot) == NULL && object_covers(own, clock, dot);
 
     for (unsigned i = 0; i < count; i++) {
         bool spoken = false;
-        if (!answers[i].answered) {
-            continue;
-        }
-        enum dot_status status = answer_status(&answers[i], dot, &spoken);
-        obsolete =
-            obsolete || status == DOT_OBSOLETE || (MUTANT(notfound_wins) && status == DOT_UNKNOWN);
-        if (!spoken && !MUTANT(pairwise)) {
-            *unspoken |= 1U << i;
+        if (answers[i].answered) {
+            enum dot_status status = answer_status(&answers[i], dot, &spoken);
+            obsolete = obsolete || status == DOT_OBSOLETE ||
+                       (MUTANT(notfound_wins) && status == DOT_UNKNOWN);
         }
     }
     return obsolete;
+}
+
+/* Who has said nothing of a dot that would be shown? What it outranks needs no word of anyone. */
+static uint32_t who_is_silent(const struct answer *answers, unsigned count, struct dot dot)
+{
+    uint32_t silent = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        bool spoken = true;
+        if (answers[i].answered && !MUTANT(pairwise)) {
+            (void)answer_status(&answers[i], dot, &spoken);
+        }
+        silent |= (uint32_t)!spoken << i;
+    }
+    return silent;
 }
 
 /* The answer holds exactly our versions. */
@@ -158,19 +168,23 @@ void merge_answers(const struct object *own, const struct clock *clock,
         return;
     }
     gather(own, answers, count, arena, out);
-    uint32_t kept = 0;
+    uint32_t kept = 0, silent_of_any = 0, silent_of_shown = 0;
     for (uint32_t i = 0; i < out->object.versions_count; i++) {
         struct version version = out->object.versions[i];
-        uint32_t unspoken = 0;
-        if (is_obsolete(own, clock, answers, count, version.dot, &unspoken)) {
+        if (is_obsolete(own, clock, answers, count, version.dot)) {
             out->lost[out->lost_count++] = version.dot;
             continue; /* One who knows is enough; nobody has to be asked again. */
         }
-        out->unspoken |= unspoken;
+        silent_of_any |= who_is_silent(answers, count, version.dot);
         out->object.versions[kept++] = version;
     }
     out->object.versions_count = kept;
     object_rank(&out->object, arena);
+    for (uint32_t i = 0; i < out->object.versions_count; i++) {
+        silent_of_shown |= who_is_silent(answers, count, out->object.versions[i].dot);
+    }
+    /* Who is asked again is asked about everything, so that twice is enough. */
+    out->unspoken = silent_of_shown != 0 ? silent_of_any : 0;
     for (uint32_t i = 0; i < out->object.residual_count; i++) {
         out->lost[out->lost_count++] = out->object.residual[i];
     }

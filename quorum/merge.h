@@ -16,8 +16,7 @@ struct answer {
     struct bytes statuses;          /* One enum dot_status per dot asked; empty: all held. */
     const struct version *versions; /* Held there and not asked about. */
     uint32_t versions_count;
-    const struct version
-        *earlier; /* What its answer before this one brought; asked about by now. */
+    const struct version *earlier; /* What any answer has brought before. */
     uint32_t earlier_count;
 };
 

@@ -46,6 +46,8 @@ struct request {
     struct dot *mine; /* What we held when we asked. */
     uint32_t mine_count;
     struct answer answers[QUORUM_OWNERS_MAX];
+    const struct version *known; /* Every version that any answer has brought. */
+    uint32_t known_count;
     uint32_t asked, answered, failed, acked; /* Bit i: owner i. */
     struct message *round; /* DELTA or REPAIR, for owners that come back in time. */
     struct op_result result;
