@@ -317,6 +317,146 @@ def seeds_config():
         seed("config", 3, b"\x00".join(words))
 
 
+# ---- What lies on the disk ----
+
+def stored(versions, residual=(), form=1, counts=None):
+    out = bytes([form]) + b"\x00" * 8 + varint(len(versions) if counts is None else counts[0])
+    for actor, counter, stamp, expiry, kind, flags, payload in versions:
+        out += actor.to_bytes(8, "big") + varint(counter) + stamp.to_bytes(8, "big")
+        out += expiry.to_bytes(8, "big", signed=True) + bytes([kind, flags]) + varint(len(payload)) + payload
+    out += varint(len(residual) if counts is None else counts[1])
+    return out + b"".join(a.to_bytes(8, "big") + varint(c) for a, c in residual)
+
+
+NOW = 1750000000000
+PLAIN = (7, 1, NOW << 16, 0, 1, 0, b"value")
+CAUSAL = (9, 3, (NOW << 16) + 1, 0, 1, 1, b"sibling")
+GONE = (5, 2, NOW << 16, 0, 0, 0, b"")
+MORTAL = (7, 2, NOW << 16, NOW + 1500, 1, 0, b"mortal")
+RECORDS = [
+    stored([PLAIN]), stored([PLAIN, CAUSAL]), stored([GONE]), stored([GONE, PLAIN, CAUSAL], [(1, 1), (1, 2), (8, 300)]),
+    stored([], [(7, 1)]), stored([]), stored([MORTAL]), stored([PLAIN], form=0), stored([PLAIN], form=2),
+    stored([CAUSAL, PLAIN]), stored([PLAIN, PLAIN]), stored([PLAIN], [(7, 1)]), stored([PLAIN], [(9, 1), (7, 1)]),
+    stored([PLAIN], [(7, 0)]), stored([(7, 0) + PLAIN[2:]]), stored([(7, BIG) + PLAIN[2:]]), stored([PLAIN[:4] + (2, 0, b"v")]),
+    stored([PLAIN[:4] + (1, 2, b"v")]), stored([PLAIN[:4] + (255, 255, b"v")]), stored([PLAIN[:4] + (0, 0, b"payload")]),
+    stored([PLAIN[:3] + (-1, 1, 0, b"v")]), stored([PLAIN[:3] + (-2 ** 63, 1, 0, b"v")]), stored([PLAIN[:3] + (2 ** 63 - 1, 1, 0, b"v")]),
+    stored([(7, 1, BIG, 0, 1, 0, b"v")]), stored([(7, 1, 0, 0, 1, 0, b"")]), stored([PLAIN], counts=(2, 0)), stored([PLAIN], counts=(0, 0)),
+    stored([PLAIN], counts=(1, 1)), stored([PLAIN], counts=(BIG, 0)), stored([PLAIN], counts=(1, BIG)), stored([PLAIN], counts=(2 ** 32, 0)),
+    stored([PLAIN])[:-1], stored([PLAIN]) + b"\x00", stored([PLAIN])[:9], stored([PLAIN])[:8], b"", b"\x01",
+    stored([(a, 1, a, 0, 1, 1, b"s%d" % a) for a in range(1, 41)]), stored([(7, 1, 5, 0, 1, 0, b"a" * 500)]),
+    stored([(7, 1, 5, 0, 1, 0, b"a")]).replace(b"\x01a", b"\xff\xff\xff\xff\x0fa"),
+    stored([(7, 1, 5, 0, 1, 0, b"a")]).replace(b"\x01a", b"\x81\x00a")]
+CLOCKS = [clock({}), CLOCK, clock({7: [(0, 0)]}), clock({7: []}), clock({7: [(0, 0), (0, 0)]}), clock({7: [(BIG - 2, 0)]}),
+          clock({7: [(BIG - 1, 0)]}), clock({7: [(BIG, 0)]}), clock({7: [(0, BIG - 2)]}), clock({7: [(0, BIG - 1)]}), clock({0: [(0, 0)], BIG: [(5, 5)]}),
+          b"", b"\x00", b"\x80", b"\x81\x00", b"\x02" + b"\x00" * 7 + b"\x07\x01\x00\x00" * 2, CLOCK[:-1], CLOCK + b"\x00", varint(BIG) + CLOCK[1:],
+          clock({a: [(1, 1)] for a in range(64)}), clock({a: [(1, 1)] for a in range(65)}), clock({7: [(1, 1)] * 65}), clock({7: [(i + 1, i) for i in range(30)]})]
+
+
+def entry(family, key, value, flags=0, database=0):
+    return bytes([family | flags | database << 4, len(key)]) + key + len(value).to_bytes(2, "big") + value
+
+
+def segment(number, *entries):
+    value = b"".join(p.to_bytes(2, "big") + a.to_bytes(8, "big") + varint(c) + varint(len(k)) + k for p, a, c, k in entries)
+    return entry(1, number.to_bytes(8, "big"), value)
+
+
+def record_entry(key, record, database=0):
+    return entry(0, key, record, 12, database)
+
+
+def seeds_record():
+    for record in RECORDS:
+        seed("record", 1, record)
+    seed("record", 0, stored([PLAIN]))
+    for user in [b"", b"a", b"{a}b", b"{}", b"{", b"\x00", b"a" * 127, b"a" * 128, b"a" * 250]:
+        for key in [stored_key(user), stored_key(user)[:-1], stored_key(user)[:-1] + b"\x01sub", stored_key(user) + b"x"]:
+            seed("record", 2, key)
+    for key in [b"", b"\x00" * 6, b"\x00" * 7, b"\x00" * 8, b"\x00" * 9, b"\x00" * 7 + b"\x80\x00", b"\x00" * 7 + varint(BIG), b"\x00" * 7 + varint(512 * 1024 + 1)]:
+        seed("record", 2, key)
+    for text in CLOCKS:
+        seed("record", 3, text)
+
+
+def seeds_disk():
+    for record in RECORDS:
+        seed("disk", record_entry(b"a", record), record_entry(b"b", stored([PLAIN])))
+        seed("disk", entry(0, b"a", record, 8), record_entry(b"{a}1", record), record_entry(b"a", record, 1))
+    for text in CLOCKS:
+        seed("disk", entry(3, b"c\x00\x03", text))
+    name = stored_key(b"a")
+    seed("disk")
+    for number in [0, 1, 2, 1000, 2 ** 20, 2 ** 32, BIG - 1, BIG]:
+        seed("disk", segment(number, (3, 7, 1, name)))
+        seed("disk", segment(1, (3, 7, 1, name)), segment(number, (3, 7, 2, name), (4, 7, 1, name)))
+    for line in [(8, 7, 1, name), (65535, 7, 1, name), (3, 7, 0, name), (3, 7, BIG, name), (3, 7, BIG - 1, name), (3, 0, 1, name), (3, 7, 1, b""), (3, 7, 1, b"x" * 200)]:
+        seed("disk", segment(5, line), record_entry(b"a", stored([PLAIN])))
+        seed("disk", segment(5, (3, 7, 1, name), line, line))
+    seed("disk", segment(5), segment(6))
+    seed("disk", entry(1, b"short", b""), entry(1, b"\x00" * 9, b""))
+    for value in [b"", b"\x00", b"\x01", b"\x02", b"n1", b"n2", b"\x00" * 8, b"\xff" * 8, b"\x00" * 16, b"\xff" * 7, b"\x01" * 49, b"\x01" * 33]:
+        for meta in [b"format", b"node", b"name", b"cluster", b"actor", b"boot", b"hlc", b"clean", b"c\x00\x01", b"c\xff\xff", b"c", b"", b"zz"]:
+            seed("disk", entry(3, meta, value), record_entry(b"a", stored([PLAIN])))
+    seed("disk", entry(3, b"actor", b"\x00" * 7 + b"\x07"), entry(3, b"clean", b""), segment(5, (3, 7, 1, name)))
+    seed("disk", entry(0, b"", b""), entry(0, b"x", b"y"), entry(0, b"\xff" * 20, b"y"), record_entry(b"a", stored([PLAIN])))
+    seed("disk", *[record_entry(b"%d" % i, stored([PLAIN])) for i in range(60)])
+
+
+# ---- Sessions ----
+
+COMMANDS = """PING|PING hello|PING a b|ECHO x|ECHO|GET k|GET|GET k k|SET k v|SET k v EX 10|SET k v PX 1|SET k v EX 0|SET k v EX -1
+SET k v EX 9223372036854775807|SET k v PX 9223372036854775807|SET k v EXAT 1|SET k v PXAT 1750000005000|SET k v EX 10 PX 10|SET k v KEEPTTL
+SET k v GET|SET k v NX|SET k v XX|SET k v NX XX|SET k v EX|SET k v BAD|SET k v EX abc|SET|SETEX k 10 v|SETEX k 0 v|SETEX k -1 v|SETEX k 99999999999999999 v
+PSETEX k 10 v|PSETEX k x v|MSET a 1 b 2|MSET a|MSET a 1 b|MSET a 1 a 2|MSET {t}a 1 {t}b 2|MGET a b|MGET|MGET {t}a {t}b|DEL k|DEL a b c|UNLINK k|EXISTS k k
+STRLEN k|TYPE k|TTL k|PTTL k|DBSIZE|KEYS *|KEYS a*b?[a-c]\\*|KEYS [|KEYS [^|KEYS ******************a|KEYS|SCAN 0|SCAN 0 MATCH a* COUNT 5|SCAN 0 COUNT 0|SCAN 0 COUNT -1
+SCAN abc|SCAN -1|SCAN 18446744073709551615|SCAN 9223372036854775808|SCAN 0 TYPE string|SCAN 0 TYPE list|SCAN 0 MATCH|SCAN 70368744177663 COUNT 100000|FLUSHALL|FLUSHALL ASYNC|FLUSHALL BAD
+FLUSHDB|FLUSHDB SYNC|SELECT 0|SELECT 1|SELECT 15|SELECT 16|SELECT -1|SELECT a|HELLO|HELLO 2|HELLO 3|HELLO 4|HELLO 3 AUTH default x|HELLO 3 SETNAME n|HELLO 3 AUTH a
+AUTH password|AUTH default password|AUTH wrong|AUTH a b c|RESET|QUIT|TIME|COMMAND|COMMAND COUNT|COMMAND DOCS|COMMAND DOCS get nope|COMMAND INFO get nope|COMMAND LIST|COMMAND LIST FILTERBY PATTERN g*
+COMMAND LIST FILTERBY MODULE x|COMMAND GETKEYS GET k|COMMAND GETKEYS MSET a 1 b|COMMAND GETKEYS NOPE a b|COMMAND HELP|COMMAND NOPE|CONFIG GET *|CONFIG GET max*|CONFIG GET|CONFIG SET maxmemory 1
+CONFIG SET max-value-bytes 1kb|CONFIG SET requirepass x|CONFIG SET requirepass|CONFIG RESETSTAT|CONFIG HELP|CONFIG SET max-clients 1|CONFIG SET client-pipeline-max 1|CLIENT ID|CLIENT INFO|CLIENT LIST
+CLIENT LIST ID 1 2|CLIENT LIST TYPE normal|CLIENT LIST BAD|CLIENT SETNAME n|CLIENT SETNAME a\\x20b|CLIENT GETNAME|CLIENT SETINFO lib-name x|CLIENT SETINFO bad x|CLIENT NO-EVICT on|CLIENT NO-TOUCH off|CLIENT HELP
+CLIENT|CLIENT KILL 1|INFO|INFO server|INFO everything nope|CLUSTER INFO|CLUSTER NODES|CLUSTER SLOTS|CLUSTER SHARDS|CLUSTER MYID|CLUSTER KEYSLOT k|CLUSTER KEYSLOT {a}{b}|CLUSTER COUNTKEYSINSLOT 0
+CLUSTER COUNTKEYSINSLOT 16384|CLUSTER COUNTKEYSINSLOT -1|CLUSTER RESET|CLUSTER MEET a 1|CLUSTER HELP|READONLY|READWRITE|ASKING|WAIT 0 0|WAIT 1 0|WAIT 1 10|WAIT -1 0|WAIT a b|WAIT 99999999999 1|SHUTDOWN|SHUTDOWN NOSAVE
+SHUTDOWN BAD|RF.GET k|RF.GET|RF.SET k v|RF.SET k v CONTEXT|RF.SET k v CONTEXT abc|RF.SET k v nil|RF.DEL k|RF.DEL k CONTEXT x|RF.EXPLAIN k|RF.STATUS|RF.STATUS x|RF.CONSISTENCY GET|RF.CONSISTENCY SET quorum
+RF.CONSISTENCY SET R 1|RF.CONSISTENCY SET R 8|RF.CONSISTENCY SET W 0|RF.CONSISTENCY SET|RF.CONSISTENCY HELP|RF.WITH R 1 GET k|RF.WITH W 1 SET k v|RF.WITH R 1|RF.WITH|RF.WITH R 9 GET k|RF.WITH CONSISTENCY quorum GET k
+RF.WITH TIMEOUT 10 GET k|RF.WITH TIMEOUT 0 GET k|RF.WITH R 1 RF.WITH R 1 GET k|RF.WITH R 1 PING|RF.WITH R 1 W 1 MSET a 1 b 2|DEBUG SLEEP 0|DEBUG SEGFAULT|DEBUG|NOPE|NOPE a b c|GET|client|id|LPUSH l 1|EVAL x 0|MULTI|EXEC
+SUBSCRIBE c|MONITOR|OBJECT ENCODING k|APPEND k v|INCR k|GETRANGE k 0 -1|SETRANGE k 536870913 x|LOLWUT|SAVE|DUMP k|POST / HTTP/1.1|Host: x""".replace("\n", "|").split("|")
+
+
+def words_of(command):
+    return command.replace("\\x20", " ").split(" ")
+
+
+def seeds_session():
+    before = request("SET", "k", "old") + request("MSET", "a", "1", "{t}b", "2")
+    for number, command in enumerate(COMMANDS):
+        seed("session", 0, before, request(*words_of(command)), request("GET", "k"))
+        if number % 3 == 0:
+            seed("session", 1, before, request(*words_of(command)), request("GET", "k"))
+        elif number % 3 == 1:
+            seed("session", 2, request(*words_of(command)), request("AUTH", "password"), request(*words_of(command)))
+        else:
+            seed("session", 0, request("HELLO", "3"), before, request(*words_of(command)) * 3, b"PING\r\n")
+    for shape in CVE_SHAPES:
+        seed("session", 4, compact(before + shape + request("GET", "k")))
+        seed("session", 6, compact(shape))
+    for length in LENGTHS:
+        seed("session", 0, request("PING"), b"*2\r\n$3\r\nGET\r\n$" + length + b"\r\nkk\r\n", request("SET", "k", "x"))
+    for line in INLINE:
+        seed("session", 4, compact(line + b"\r\nPING\r\n"))
+    pipeline = b"".join(request("SET", "k%d" % (i % 5), "v%d" % i) + request("GET", "k%d" % (i % 7)) for i in range(30))
+    seed("session", 0, pipeline)
+    seed("session", 0, pipeline, request("MGET", *["k%d" % i for i in range(7)]), request("DBSIZE"), request("KEYS", "*"))
+    for size in [0, 1, 1023, 65535, 65536, 65537, 131072]:
+        seed("session", 4, compact(request("SET", "k", b"v" * size) + request("STRLEN", "k") + request("GET", "k")))
+        seed("session", 4, compact(request("SET", b"k" * size, "v") + request("EXISTS", b"k" * size)))
+        seed("session", 4, compact(request("SET", "k", "v") * 3 + request("MSET", "a", b"v" * size, "b", b"w" * size)))
+    for value in [b"\x00", b"\r\n", b"-ERR x\r\n", b"\xff" * 8, b"1", b"-1", b"9223372036854775807", b"nan", b"1e400", b" 1"]:
+        seed("session", 0, request("SET", value, value), request("GET", value), request("RF.GET", value), request("RF.SET", value, value), request("SCAN", "0"))
+    for count in [1, 10, 100]:
+        seed("session", 0, *[request("RF.SET", "k", "v%d" % i) for i in range(count)], request("RF.GET", "k"), request("GET", "k"), request("RF.DEL", "k"), request("GET", "k"))
+
+
 def main():
     for name, write in sorted(globals().items()):
         if name.startswith("seeds_"):
