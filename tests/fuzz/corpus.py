@@ -372,7 +372,7 @@ def seeds_record():
     for user in [b"", b"a", b"{a}b", b"{}", b"{", b"\x00", b"a" * 127, b"a" * 128, b"a" * 250]:
         for key in [stored_key(user), stored_key(user)[:-1], stored_key(user)[:-1] + b"\x01sub", stored_key(user) + b"x"]:
             seed("record", 2, key)
-    for key in [b"", b"\x00" * 6, b"\x00" * 7, b"\x00" * 8, b"\x00" * 9, b"\x00" * 7 + b"\x80\x00", b"\x00" * 7 + varint(BIG), b"\x00" * 7 + varint(512 * 1024 + 1)]:
+    for key in [b"", b"\x00" * 6, b"\x00" * 7, b"\x00" * 8, b"\x00" * 9, b"\x00" * 7 + b"\x80\x00", b"\x00" * 7 + varint(BIG), b"\x00" * 7 + varint(60 * 1024), varint(60 * 1024 + 1)]:
         seed("record", 2, key)
     for text in CLOCKS:
         seed("record", 3, text)
@@ -447,7 +447,7 @@ def seeds_session():
     pipeline = b"".join(request("SET", "k%d" % (i % 5), "v%d" % i) + request("GET", "k%d" % (i % 7)) for i in range(30))
     seed("session", 0, pipeline)
     seed("session", 0, pipeline, request("MGET", *["k%d" % i for i in range(7)]), request("DBSIZE"), request("KEYS", "*"))
-    for size in [0, 1, 1023, 65535, 65536, 65537, 131072]:
+    for size in [0, 1, 1023, 61440, 61441, 65535, 65536, 65537, 131072]:
         seed("session", 4, compact(request("SET", "k", b"v" * size) + request("STRLEN", "k") + request("GET", "k")))
         seed("session", 4, compact(request("SET", b"k" * size, "v") + request("EXISTS", b"k" * size)))
         seed("session", 4, compact(request("SET", "k", "v") * 3 + request("MSET", "a", b"v" * size, "b", b"w" * size)))

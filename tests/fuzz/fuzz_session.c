@@ -124,8 +124,12 @@ static void check_memory(struct fuzz_node *node, struct bytes stream, size_t bef
  * node cannot end early, and whose limits stay as they are. */
 static uint32_t count_requests(struct bytes stream, bool *error)
 {
+    const struct options *options = options_of(false);
     struct resp_limits limits = {
-        .authenticated = true, .bulk_max = KEY_USER_MAX, .request_max = 256 * 1024};
+        .authenticated = true,
+        .bulk_max = MAX(options->max_value_bytes, (uint64_t)KEY_USER_MAX),
+        .request_max = options->max_request_bytes,
+    };
     struct resp_parser parser;
     struct resp_args args;
     struct arena arena;
