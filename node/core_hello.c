@@ -27,11 +27,12 @@ enum hello_field {
     HELLO_CLIENT = 13,
     HELLO_CLUSTER = 14,
     HELLO_PEER = 15,
+    HELLO_VALUE_MAX = 16,
 };
 
 struct hello {
     struct bytes cluster_name, genesis, cluster_id, node_name, node_id, nonce;
-    uint64_t boot, actor, configuration, shard, shards, phase;
+    uint64_t boot, actor, configuration, shard, shards, phase, value_max;
     struct bytes advertise[3];
 };
 
@@ -58,7 +59,7 @@ void hello_send(struct node *node, struct connection *connection)
 
     buf_clear(body);
     node_random(node, connection->nonce, sizeof(connection->nonce));
-    pack_map(body, 15);
+    pack_map(body, 16);
     pack_text(body, HELLO_CLUSTER_NAME, node->options.cluster_name);
     pack_u64(body, HELLO_GENESIS);
     pack_bin(body, (struct bytes){node->genesis, 16});
@@ -84,6 +85,8 @@ void hello_send(struct node *node, struct connection *connection)
     pack_text(body, HELLO_CLIENT, own_advertise(node, 0));
     pack_text(body, HELLO_CLUSTER, own_advertise(node, 1));
     pack_text(body, HELLO_PEER, own_advertise(node, 2));
+    pack_u64(body, HELLO_VALUE_MAX);
+    pack_u64(body, node->value_max);
     peers_send_frame(node, connection, WIRE_HELLO, buf_bytes(body));
     connection->hello_sent = true;
 }
@@ -126,6 +129,9 @@ static bool get_hello(struct node *node, struct bytes body, struct hello *hello)
             break;
         case HELLO_SHARDS:
             hello->shards = unpack_u64(&in);
+            break;
+        case HELLO_VALUE_MAX:
+            hello->value_max = unpack_u64(&in);
             break;
         case HELLO_NONCE:
             hello->nonce = unpack_bin(&in);
@@ -190,6 +196,9 @@ static const char *hello_problem(struct node *node, const struct connection *con
     }
     if (hello->shards != 1 || hello->shard != 0) {
         return "it runs with another number of shards";
+    }
+    if (hello->value_max != node->value_max) {
+        return "its max-value-bytes differs: give all members the same";
     }
     if (connection->dialed && *index != connection->member) {
         return "another member answers at this address";

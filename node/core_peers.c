@@ -7,11 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PEERS_TICK_MS = 100, STRANGERS_MAX = 128, FRAME_SLACK = 64 * 1024 };
+enum {
+    PEERS_TICK_MS = 100,
+    STRANGERS_MAX = 128,
+    FRAME_SLACK = 64 * 1024,
+    FRAME_VALUE_MIN = 1024 * 1024
+};
 
 size_t peers_frame_size_max(const struct node *node)
 {
-    return (size_t)node->value_max + FRAME_SLACK;
+    return MAX((size_t)node->value_max, (size_t)FRAME_VALUE_MIN) + FRAME_SLACK;
 }
 
 /* -- Sending. */
@@ -286,28 +291,32 @@ void peers_on_bytes(struct node *node, const struct event *event)
     if (connection->established) {
         peers_set_live(node, connection->member);
     }
-    if (connection->in.size > 0) {
-        if (buf_append(&connection->in, in.data, in.size) != OK) {
-            /* More than one frame's worth behind an unfinished frame cannot be: it is no member. */
-            buf_put(&connection->in, in.data, connection->in.size_max - connection->in.size);
+    while (connection->in.size > 0 && in.size > 0) {
+        /* Complete the frame that has begun, a piece at a time: what is kept never passes a frame.
+         */
+        size_t piece = MIN(in.size, connection->in.size_max - connection->in.size);
+        if (piece == 0) {
+            peers_close(node, connection, true); /* A frame that long cannot be. */
+            return;
         }
-        in = buf_bytes(&connection->in);
-    }
-    bool buffered = connection->in.size > 0;
-    size_t used = consume_frames(node, connection, in);
-    if (used == SIZE_MAX) {
-        return;
-    }
-    if (buffered) {
+        buf_put(&connection->in, in.data, piece);
+        in = (struct bytes){in.data + piece, in.size - piece};
+        size_t used = consume_frames(node, connection, buf_bytes(&connection->in));
+        if (used == SIZE_MAX) {
+            return;
+        }
         buf_consume(&connection->in, used);
+    }
+    if (in.size == 0) {
         if (connection->in.size == 0) {
             buf_clear_shrink(&connection->in, 256 * 1024);
         }
-    } else if (in.size > used) {
-        struct bytes rest = {in.data + used, in.size - used};
-        if (buf_append(&connection->in, rest.data, rest.size) != OK) {
-            peers_close(node, connection, true);
-        }
+        return;
+    }
+    size_t used = consume_frames(node, connection, in);
+    if (used != SIZE_MAX && used < in.size &&
+        buf_append(&connection->in, in.data + used, in.size - used) != OK) {
+        peers_close(node, connection, true);
     }
 }
 
@@ -398,12 +407,16 @@ static void dial_members(struct node *node)
 
 void peers_on_timer(struct node *node)
 {
-    uint64_t ping_ns = (uint64_t)PEER_PING_MS * 1000000;
+    uint32_t ping_ms = MIN((uint32_t)PEER_PING_MS, node->options.peer_alive_ms / 3);
+    uint64_t ping_ns = (uint64_t)ping_ms * 1000000;
+    uint64_t late_ns = node->now.ns - MIN(node->now.ns, node->peers_at_ns);
     uint64_t hello_ns = (uint64_t)PEER_HELLO_TIMEOUT_MS * 1000000;
 
-    node->peers_at_ns = node->now.ns + (uint64_t)PEERS_TICK_MS * 1000000;
+    node->peers_at_ns = node->now.ns + (uint64_t)MIN((uint32_t)PEERS_TICK_MS, ping_ms) * 1000000;
     for (size_t i = 0; i < node->connections_count; i++) {
         struct connection *connection = node->connections[i];
+        /* It was we who slept: what the others said meanwhile has not been read yet. */
+        connection->heard_ns = MIN(connection->heard_ns + late_ns, node->now.ns);
         if (!connection->established) {
             if (node->now.ns - connection->opened_ns > hello_ns) {
                 peers_close(node, connection, true);

@@ -34,7 +34,7 @@ void request_ask(struct quorum *quorum, struct request *request, unsigned owner)
 unsigned request_ask_more(struct quorum *quorum, struct request *request, unsigned wanted)
 {
     uint32_t live = request_live(quorum, request);
-    uint32_t open = request->asked & ~request->failed & live;
+    uint32_t open = (request->asked & ~request->failed & live) | request->answered;
     unsigned start = (unsigned)prng_below(&quorum->prng, request->owners_count);
 
     for (unsigned i = 0; i < request->owners_count && owner_bits(open) < wanted; i++) {
@@ -118,7 +118,7 @@ void request_on_answer(struct quorum *quorum, uint16_t from, const struct messag
     int owner = owner_index(quorum, message->partition, from);
 
     if (request == NULL || request->partition != message->partition || owner < 0 ||
-        request->state != REQUEST_ASKING) {
+        (request->state != REQUEST_ASKING && request->state != REQUEST_DECIDING)) {
         return;
     }
     uint32_t bit = 1U << owner;
@@ -143,7 +143,9 @@ void request_on_answer(struct quorum *quorum, uint16_t from, const struct messag
     answer->versions = versions;
     answer->versions_count = message->versions_count;
     request->answered |= bit;
-    if (owner_bits(request->answered) >= request_answers_wanted(quorum, request)) {
+    /* While our own record is being read the answer is kept: there is nothing to start. */
+    if (request->state == REQUEST_ASKING &&
+        owner_bits(request->answered) >= request_answers_wanted(quorum, request)) {
         request_load(quorum, request, REQUEST_DECIDING);
     }
 }

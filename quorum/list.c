@@ -53,7 +53,7 @@ struct list_scan {
     uint16_t from;    /* QUORUM_MEMBER_NONE: our own list. */
     uint64_t request; /* Their request, or list id << 20 | page. */
     uint8_t database;
-    uint64_t position_end;
+    uint64_t position, position_end;
     uint32_t count_max;
 };
 
@@ -179,10 +179,13 @@ static struct list_scan *scan_new(struct quorum *quorum, uint16_t from, uint64_t
     return scan;
 }
 
-static void scan_start(struct quorum *quorum, struct list_scan *scan, uint64_t position)
+static void scan_start(struct quorum *quorum, struct list_scan *scan, uint64_t position,
+                       uint32_t bytes_max)
 {
     const struct quorum_io *io = &quorum->options.io;
     uint8_t *from = arena_alloc(&quorum->step, KEY_PREFIX_SIZE);
+
+    scan->position = position;
     uint32_t slot_end = (uint32_t)((scan->position_end + UINT32_MAX) >> 32);
     struct bytes to = {NULL, 0};
 
@@ -193,7 +196,7 @@ static void scan_start(struct quorum *quorum, struct list_scan *scan, uint64_t p
         to = key_at_slot(&quorum->step, slot_end);
     }
     io->scan(io->context, scan->id, (struct bytes){from, KEY_PREFIX_SIZE}, to,
-             MAX(scan->count_max, (uint32_t)LIST_SCAN_MIN), LIST_BYTES_MAX);
+             MAX(scan->count_max, (uint32_t)LIST_SCAN_MIN), bytes_max);
 }
 
 /* How far the entries reach: everything of our database before the returned position is among them.
@@ -221,6 +224,13 @@ bool list_on_scan(struct quorum *quorum, uint64_t id, enum err err,
 
     if (scan == NULL) {
         return false;
+    }
+    if (err == OK && more && count > 0 &&
+        scan_reach(scan, entries[count - 1].key, more) <= scan->position) {
+        /* One record fills the whole scan: with room for it and what follows it goes on. */
+        scan->count_max = MAX(scan->count_max, (uint32_t)LIST_SCAN_MIN) + (uint32_t)count;
+        scan_start(quorum, scan, scan->position, UINT32_MAX);
+        return true;
     }
     (void)map_remove(&quorum->lists, id);
     listed.request = scan->request;
@@ -280,7 +290,7 @@ static void ask_targets(struct quorum *quorum, struct listing *list)
     for (unsigned i = 0; i < list->targets_count; i++) {
         if (list->targets[i] == quorum->options.self) {
             struct list_scan *scan = scan_new(quorum, QUORUM_MEMBER_NONE, page_request(list), &ask);
-            scan_start(quorum, scan, list->position);
+            scan_start(quorum, scan, list->position, LIST_BYTES_MAX);
         } else {
             send_message(quorum, list->targets[i], &ask);
         }
@@ -552,7 +562,7 @@ void list_on_message(struct quorum *quorum, uint16_t from, const struct message 
         uint64_t limit = (uint64_t)SLOTS_COUNT << 32;
         if (message->position < message->position_end && message->position_end <= limit) {
             struct list_scan *scan = scan_new(quorum, from, message->request, message);
-            scan_start(quorum, scan, message->position);
+            scan_start(quorum, scan, message->position, LIST_BYTES_MAX);
         }
     } else if (message->type == MESSAGE_LISTED) {
         list_on_page(quorum, from, message);
@@ -575,6 +585,9 @@ uint64_t list_deadline_ns(const struct quorum *quorum)
 {
     uint64_t deadline = UINT64_MAX;
 
+    if (quorum->lists.count == 0) {
+        return deadline; /* Asked for after every step. */
+    }
     MAP_FOR (i, &quorum->lists) {
         if (quorum->lists.slots[i].key >> 40 == 0) {
             const struct listing *list = quorum->lists.slots[i].value;

@@ -22,15 +22,23 @@ static bool put_is_causal(const struct request *request)
 bool put_too_many_siblings(const struct quorum *quorum, const struct request *request,
                            const struct object *object)
 {
-    uint32_t left = object->versions_count;
+    uint32_t left = 0;
+    uint64_t bytes = request->op.value.size;
 
     if (request->op.kind != OP_CAUSAL_SET) {
         return false; /* A delete always fits: it only ever leaves one tombstone more. */
     }
-    for (uint32_t i = 0; i < request->op.context_count; i++) {
-        left -= object_find(object, request->op.context[i].dot) != NULL;
+    for (uint32_t i = 0; i < object->versions_count; i++) {
+        bool replaced = false;
+        for (uint32_t j = 0; j < request->op.context_count; j++) {
+            replaced = replaced || dot_equal(request->op.context[j].dot, object->versions[i].dot);
+        }
+        left += !replaced;
+        bytes += replaced ? 0 : object->versions[i].payload.size;
     }
-    return left >= quorum->options.siblings_max;
+    /* All siblings of a key travel together: their values have to fit into one frame. */
+    return left >= quorum->options.siblings_max ||
+           (left > 0 && bytes > quorum->options.value_max_bytes);
 }
 
 /* The dots this write replaces: what the context names, or everything that anyone was seen to hold.

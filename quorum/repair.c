@@ -145,7 +145,11 @@ void repair_exchange(struct quorum *quorum)
     uint32_t tombstones = TOMBSTONES_PER_EXCHANGE, missing = MISSING_PER_EXCHANGE;
 
     quorum->exchange_at_ns = quorum->now.ns + (uint64_t)quorum->options.clock_exchange_ms * 1000000;
-    for (uint32_t p = 0; p < quorum->options.partitions_count; p++) {
+    /* Beginning elsewhere each time, so that no partition eats the budgets of those behind it. */
+    uint32_t start = quorum->exchange_start;
+    quorum->exchange_start = (start + 61) % quorum->options.partitions_count;
+    for (uint32_t i = 0; i < quorum->options.partitions_count; i++) {
+        uint32_t p = (start + i) % quorum->options.partitions_count;
         struct partition *partition = &quorum->partitions[p];
         unsigned owners_count;
         const uint16_t *owners = owners_of(quorum, (uint16_t)p, &owners_count);
@@ -236,8 +240,17 @@ static bool fill_keys(struct quorum *quorum, uint16_t from, const struct message
     for (uint32_t i = 0; i < *count; i++) {
         struct object object;
         uint64_t sequence;
-        if (store_load(quorum, keys[i].key, waiter_for_message(from, missing), &object,
-                       &sequence) == LOAD_WAITING) {
+        if (i > 0 && !store_peek(quorum, keys[i].key, &object, &sequence)) {
+            /* Read it for the next question, and answer with what there is: waiting for each key in
+             * turn could push the first ones out again. */
+            (void)store_load(quorum, keys[i].key, (struct waiter){.kind = WAITER_TIDY}, &object,
+                             &sequence);
+            *count = i;
+            *complete = false;
+            return true;
+        }
+        if (i == 0 && store_load(quorum, keys[i].key, waiter_for_message(from, missing), &object,
+                                 &sequence) == LOAD_WAITING) {
             return false;
         }
         for (uint32_t j = 0; j < object.versions_count; j++) {
@@ -277,10 +290,8 @@ void repair_on_missing(struct quorum *quorum, uint16_t from, const struct messag
     const struct clock *theirs = &missing->clocks[0].clock;
     uint64_t lacking = choose_keys(partition, theirs, keys, &state.keys_count, &state.complete);
     state.truncated = lacking < clock_missing_count(&partition->clock, theirs);
-    if (state.truncated) {
-        state.keys_count = 0;
-        state.complete = false;
-    } else if (!fill_keys(quorum, from, missing, keys, &state.keys_count, &state.complete)) {
+    /* What the log still has is sent all the same: only the dots it names are joined. */
+    if (!fill_keys(quorum, from, missing, keys, &state.keys_count, &state.complete)) {
         return;
     }
     struct message_logged *logged =
@@ -332,11 +343,10 @@ void repair_on_state(struct quorum *quorum, uint16_t from, const struct message 
         owner_index(quorum, state->partition, quorum->options.self) < 0) {
         return;
     }
-    if (state->truncated) {
+    if (state->truncated && state->complete && state->keys_count > 0) {
         quorum_log(quorum, 2,
                    "partition %u: writes were missed that no log holds any more; reads repair them",
                    state->partition);
-        return;
     }
     for (uint32_t i = 0; i < state->keys_count; i++) {
         struct message rest = *state; /* What is left to do should this key have to be read. */

@@ -127,6 +127,7 @@ struct quorum {
     /* Background. */
     bool serving;
     uint64_t exchange_at_ns;
+    uint32_t exchange_start; /* The partition that the next exchange begins with. */
     struct sweep *sweep;
     struct quorum_stats stats;
 };
