@@ -34,6 +34,7 @@ struct sim_event {
     X(QUORUM, "quorum keys")                                                                       \
     X(REPLY, "one reply per command, in order")                                                    \
     X(DOT, "dot issued twice")                                                                     \
+    X(TOMBSTONE, "tombstones go in time")                                                          \
     X(CONVERGENCE, "replicas agree")                                                               \
     X(LIVENESS, "liveness after healing")                                                          \
     X(CLEAN, "nothing fails without faults")                                                       \

@@ -2,6 +2,7 @@
 
 #include "storage/memory.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_tombstones.h"
 
 enum { DISK_VALUE_MAX = 128 << 20 };
 
@@ -198,6 +199,7 @@ void disk_node_gone(struct sim *sim, unsigned index, bool power)
     node->committed = node->syncing = node->durable = 0;
     if (power) { /* What may be lost need not be outranked. */
         node->applied_max = node->durable_max;
+        tombstones_on_loss(sim, index);
     }
 }
 

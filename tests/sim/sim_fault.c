@@ -211,6 +211,9 @@ void faults_heal(struct sim *sim)
     sim->healed = true;
     sim->swarm.net.spike_one_in = sim->swarm.client_net.spike_one_in = 0;
     sim->swarm.disk_sync.spike_one_in = sim->swarm.disk_read.spike_one_in = 0;
+    if (sim->swarm.slow_reads) {
+        sim->swarm.disk_read = (struct delay){.low = MILLI / 100, .high = MILLI};
+    }
     sim_cancel(sim, &sim->fault);
     net_heal(sim);
     net_settle(sim);

@@ -130,6 +130,7 @@ static enum ending carry_out(struct sim *sim, struct sim_node *node, const struc
         break;
     case EFFECT_DISK_DELETE:
         storage_delete(node->storage, effect->family, effect->key);
+        invariants_on_delete(sim, node->index, effect);
         break;
     case EFFECT_DISK_COMMIT:
         return disk_commit(sim, node->index, effect->sequence) ? GOES_ON : DISK_FAILED;
@@ -308,6 +309,7 @@ void node_start(struct sim *sim, unsigned index)
         sim_mark(sim, MARK_RESTART);
     }
     disk_start(sim, index);
+    node->collected = 0;
     node->reads_spoilt = node->reads_spoilt && !sim->healed;
     struct options *options = mem_alloc_zero(1, sizeof(*options));
     options_of(sim, node, options);

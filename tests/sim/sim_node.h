@@ -30,6 +30,7 @@ struct sim_node {
     uint64_t boot_at_ns, mono_base_ns;
     int64_t mono_ppm, wall_ppm, wall_offset_ms;
     uint64_t applied_max, durable_max; /* Highest timestamps stored; and kept for certain. */
+    uint64_t collected;                /* Tombstones, as last seen in its counters. */
     /* The loop. */
     struct sim_node_events *events; /* Timer, turn, start, sync, ... */
     uint64_t deadline_ns;           /* By its own monotonic clock. */

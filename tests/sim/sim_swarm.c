@@ -113,6 +113,10 @@ static void draw_delays(struct swarm *swarm, struct prng *prng)
     uint64_t sync = PICK(prng, 20, 200, 5000) * US;
     swarm->disk_sync = (struct delay){sync / 4, sync, spike, one_in};
     swarm->disk_read = (struct delay){10 * US, PICK(prng, 50, 500, 10000) * US, spike, one_in};
+    if (prng_chance(prng, 12)) { /* So slow that much happens while a record is being read. */
+        swarm->disk_read = (struct delay){MS, 700 * MS, 1, 0};
+        swarm->slow_reads = true;
+    }
     swarm->split_one_in = (unsigned)PICK(prng, 0, 20, 3);
     swarm->turn_events_max = (unsigned)PICK(prng, 1, 3, 8, 30);
     swarm->disk_miss_percent = (unsigned)PICK(prng, 0, 20, 100);
@@ -134,6 +138,10 @@ static void draw_limits(struct swarm *swarm, struct prng *prng)
     swarm->log_partition_max_bytes = swarm->log_small ? PICK(prng, 128, 1024) : 16 << 20;
     swarm->cache_bytes = PICK(prng, 0, 4 << 10, 1 << 20);
     swarm->secret = prng_chance(prng, 4);
+    if (swarm->slow_reads) {
+        swarm->cache_bytes = 0;
+        swarm->disk_miss_percent = 50;
+    }
 }
 
 void swarm_draw(struct swarm *swarm, uint64_t seed, const struct shape *shape)
@@ -157,6 +165,8 @@ void swarm_draw(struct swarm *swarm, uint64_t seed, const struct shape *shape)
         swarm->request_timeout_ms = 1000;
         swarm->net.spike_one_in = swarm->disk_sync.spike_one_in = 0;
         swarm->disk_read.spike_one_in = 0;
+        swarm->disk_read.high = MIN(swarm->disk_read.high, 10 * MS);
+        swarm->disk_read.low = MIN(swarm->disk_read.low, swarm->disk_read.high);
         swarm->peer_queue_max_bytes = 16 << 20;
         swarm->peer_alive_ms = 1000;
     }

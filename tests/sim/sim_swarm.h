@@ -82,6 +82,7 @@ struct swarm {
     unsigned turn_events_max;
     unsigned disk_miss_percent;
     bool disk_late; /* Reads on a worker see what was committed while they waited. */
+    bool slow_reads;
     uint64_t sync_delay_ns;
     /* Limits of the nodes. */
     uint32_t request_timeout_ms, clock_exchange_ms, hedge_ms, peer_alive_ms;
