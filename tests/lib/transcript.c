@@ -267,7 +267,7 @@ static bool do_pair(struct world *world, const struct line *line, unsigned a, un
     }
     if (line_is(line, "heal", 3)) {
         tell(world, "%s and %s can reach each other", x, y);
-        net_heal(world, a, b);
+        world_net_heal(world, a, b);
         return true;
     }
     if (line_is(line, "delay", 4) && number_of(line->words[3], 0, 100000, &value)) {

@@ -14,7 +14,7 @@ static unsigned face_of(const struct world *world, unsigned index, uint64_t id)
     return world->nodes[index].clients[FACE_CLUSTER].id == id ? FACE_CLUSTER : FACE_PLAIN;
 }
 
-void client_bytes(struct world *world, unsigned index, uint64_t id, struct bytes bytes)
+void world_client_bytes(struct world *world, unsigned index, uint64_t id, struct bytes bytes)
 {
     unsigned face = face_of(world, index, id);
     struct world_client *client = &world->nodes[index].clients[face];
@@ -28,7 +28,7 @@ void client_bytes(struct world *world, unsigned index, uint64_t id, struct bytes
     ASSERT(err == OK);
 }
 
-void client_closed(struct world *world, unsigned index, uint64_t id)
+void world_client_closed(struct world *world, unsigned index, uint64_t id)
 {
     unsigned face = face_of(world, index, id);
     struct world_client *client = &world->nodes[index].clients[face];

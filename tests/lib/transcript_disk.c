@@ -6,7 +6,7 @@
 
 static const uint64_t READ_NS = 100000;
 
-void disk_sync(struct world *world, unsigned index)
+void world_disk_sync(struct world *world, unsigned index)
 {
     struct world_node *node = &world->nodes[index];
 
@@ -19,7 +19,7 @@ void disk_sync(struct world *world, unsigned index)
     }
 }
 
-void disk_synced(struct world *world, unsigned index)
+void world_disk_synced(struct world *world, unsigned index)
 {
     struct world_node *node = &world->nodes[index];
     struct event event = {.type = EVENT_DURABLE, .sequence = node->syncing};
@@ -37,11 +37,11 @@ void disk_synced(struct world *world, unsigned index)
         }
         buf_consume(&node->written, size + 1);
     }
-    disk_sync(world, index);
+    world_disk_sync(world, index);
     world_deliver(world, index, &event);
 }
 
-void disk_read(struct world *world, const struct happening *happening)
+void world_disk_read(struct world *world, const struct happening *happening)
 {
     struct event event = {.type = EVENT_DISK_READ, .id = happening->id};
     struct buf value;
@@ -54,7 +54,7 @@ void disk_read(struct world *world, const struct happening *happening)
     buf_release(&value);
 }
 
-void disk_scan(struct world *world, struct happening *happening)
+void world_disk_scan(struct world *world, struct happening *happening)
 {
     struct event event = {.type = EVENT_DISK_SCAN, .id = happening->id};
     struct storage_entry *entries = NULL;
@@ -65,7 +65,7 @@ void disk_scan(struct world *world, struct happening *happening)
     world_deliver(world, happening->node, &event);
 }
 
-void disk_request(struct world *world, unsigned index, const struct effect *effect)
+void world_disk_request(struct world *world, unsigned index, const struct effect *effect)
 {
     bool read = effect->type == EFFECT_DISK_READ;
     struct happening *happening =
@@ -78,7 +78,7 @@ void disk_request(struct world *world, unsigned index, const struct effect *effe
     happening->range.to = arena_copy_bytes(&happening->arena, effect->range.to);
 }
 
-void disk_write(struct world *world, struct world_node *node, const struct effect *effect)
+void world_disk_write(struct world *world, struct world_node *node, const struct effect *effect)
 {
     bool put = effect->type == EFFECT_DISK_PUT;
 

@@ -13,7 +13,7 @@ static struct world_link *link_of(struct world *world, uint64_t end)
     return link;
 }
 
-void net_dial(struct world *world, unsigned from, unsigned to)
+void world_net_dial(struct world *world, unsigned from, unsigned to)
 {
     bool cut = world->cut[from][to];
     uint64_t delay_ns = cut ? DIAL_TIMEOUT_NS : 2 * world->delay_ns[from][to];
@@ -24,7 +24,7 @@ void net_dial(struct world *world, unsigned from, unsigned to)
 }
 
 /* The answer of the other machine, or nobody's. */
-void net_dialed(struct world *world, const struct happening *happening)
+void world_net_dialed(struct world *world, const struct happening *happening)
 {
     unsigned from = happening->node, to = happening->other;
     struct event open = {.type = EVENT_PEER_FAILED, .member = (uint16_t)to};
@@ -56,8 +56,8 @@ void net_dialed(struct world *world, const struct happening *happening)
 }
 
 /* On its way to the other end; held back for ever while the two are cut off. */
-static struct happening *net_add(struct world *world, enum happening_type type,
-                                 const struct world_link *link, unsigned side)
+static struct happening *world_net_add(struct world *world, enum happening_type type,
+                                       const struct world_link *link, unsigned side)
 {
     unsigned from = link->ends[side], to = link->ends[1 - side];
     uint64_t at_ns = world->cut[from][to] ? UINT64_MAX : world->now_ns + world->delay_ns[from][to];
@@ -68,7 +68,7 @@ static struct happening *net_add(struct world *world, enum happening_type type,
     return happening;
 }
 
-void net_send(struct world *world, unsigned from, uint64_t end, struct bytes bytes)
+void world_net_send(struct world *world, unsigned from, uint64_t end, struct bytes bytes)
 {
     struct world_link *link = link_of(world, end);
     unsigned side = (unsigned)(end % 2);
@@ -79,12 +79,12 @@ void net_send(struct world *world, unsigned from, uint64_t end, struct bytes byt
     ASSERT(link->ends[side] == from);
     tell_frames(world, from, link->ends[1 - side], bytes);
     if (link->open[1 - side]) {
-        struct happening *happening = net_add(world, HAPPENING_BYTES, link, side);
+        struct happening *happening = world_net_add(world, HAPPENING_BYTES, link, side);
         happening->bytes = arena_copy_bytes(&happening->arena, bytes);
     }
 }
 
-void net_close(struct world *world, unsigned from, uint64_t end)
+void world_net_close(struct world *world, unsigned from, uint64_t end)
 {
     struct world_link *link = link_of(world, end);
     unsigned side = (unsigned)(end % 2);
@@ -92,22 +92,22 @@ void net_close(struct world *world, unsigned from, uint64_t end)
     if (link != NULL && link->open[side]) {
         ASSERT(link->ends[side] == from);
         link->open[side] = false;
-        (void)net_add(world, HAPPENING_CLOSED, link, side);
+        (void)world_net_add(world, HAPPENING_CLOSED, link, side);
     }
 }
 
-void net_node_gone(struct world *world, unsigned node)
+void world_net_node_gone(struct world *world, unsigned node)
 {
     for (struct world_link *link = world->links; link != NULL; link = link->next) {
         for (unsigned side = 0; side < 2; side++) {
             if (link->ends[side] == node && link->open[side]) {
-                net_close(world, node, link->id * 2 + side);
+                world_net_close(world, node, link->id * 2 + side);
             }
         }
     }
 }
 
-bool net_arrives(struct world *world, const struct happening *happening)
+bool world_net_arrives(struct world *world, const struct happening *happening)
 {
     struct world_link *link = link_of(world, happening->id);
     unsigned side = (unsigned)(happening->id % 2);
@@ -121,7 +121,7 @@ bool net_arrives(struct world *world, const struct happening *happening)
     return link->boots[side] == world->nodes[happening->node].boot;
 }
 
-void net_heal(struct world *world, unsigned a, unsigned b)
+void world_net_heal(struct world *world, unsigned a, unsigned b)
 {
     struct happening **at = &world->happenings, *held = NULL, **last = &held;
 
@@ -147,7 +147,7 @@ void net_heal(struct world *world, unsigned a, unsigned b)
     }
 }
 
-void net_release(struct world *world)
+void world_net_release(struct world *world)
 {
     while (world->links != NULL) {
         struct world_link *link = world->links;

@@ -58,35 +58,35 @@ static bool carry_out(struct world *world, unsigned index, const struct effect *
 
     switch (effect->type) {
     case EFFECT_CLIENT_SEND:
-        client_bytes(world, index, effect->id, effect->bytes);
+        world_client_bytes(world, index, effect->id, effect->bytes);
         return true;
     case EFFECT_CLIENT_CLOSE:
-        client_closed(world, index, effect->id);
+        world_client_closed(world, index, effect->id);
         return true;
     case EFFECT_CLIENT_PAUSE:
         return true;
     case EFFECT_PEER_DIAL:
-        net_dial(world, index, effect->member);
+        world_net_dial(world, index, effect->member);
         return true;
     case EFFECT_PEER_SEND:
-        net_send(world, index, effect->id, effect->bytes);
+        world_net_send(world, index, effect->id, effect->bytes);
         return true;
     case EFFECT_PEER_CLOSE:
-        net_close(world, index, effect->id);
+        world_net_close(world, index, effect->id);
         return true;
     case EFFECT_DISK_READ:
     case EFFECT_DISK_SCAN:
-        disk_request(world, index, effect);
+        world_disk_request(world, index, effect);
         return true;
     case EFFECT_DISK_PUT:
     case EFFECT_DISK_DELETE:
-        disk_write(world, node, effect);
+        world_disk_write(world, node, effect);
         return true;
     case EFFECT_DISK_COMMIT: {
         enum err err = storage_commit(node->storage);
         ASSERT(err == OK);
         node->committed = effect->sequence;
-        disk_sync(world, index);
+        world_disk_sync(world, index);
         return true;
     }
     case EFFECT_LOG:
@@ -168,9 +168,9 @@ void world_end(struct world *world, unsigned index, bool power)
     struct world_node *node = &world->nodes[index];
 
     ASSERT(node->core != NULL);
-    net_node_gone(world, index);
+    world_net_node_gone(world, index);
     for (unsigned face = 0; face < WORLD_FACES; face++) {
-        client_closed(world, index, node->clients[face].id);
+        world_client_closed(world, index, node->clients[face].id);
     }
     node_free(node->core);
     node->core = NULL;
@@ -197,7 +197,7 @@ void world_release(struct world *world)
         world->happenings = happening->next;
         happening_free(happening);
     }
-    net_release(world);
+    world_net_release(world);
     arena_release(&world->memory);
     arena_release(&world->step);
     mem_free(world->options);
@@ -214,21 +214,21 @@ static void happen(struct world *world, struct happening *happening)
         world_deliver(world, happening->node, &event);
         return;
     case HAPPENING_SYNCED:
-        disk_synced(world, happening->node);
+        world_disk_synced(world, happening->node);
         return;
     case HAPPENING_READ:
-        disk_read(world, happening);
+        world_disk_read(world, happening);
         return;
     case HAPPENING_SCAN:
-        disk_scan(world, happening);
+        world_disk_scan(world, happening);
         return;
     case HAPPENING_DIALED:
-        net_dialed(world, happening);
+        world_net_dialed(world, happening);
         return;
     case HAPPENING_BYTES:
     case HAPPENING_CLOSED:
         event.type = happening->type == HAPPENING_BYTES ? EVENT_PEER_BYTES : EVENT_PEER_CLOSED;
-        if (net_arrives(world, happening)) {
+        if (world_net_arrives(world, happening)) {
             world_deliver(world, happening->node, &event);
         }
         return;

@@ -111,31 +111,31 @@ struct happening *world_add(struct world *world, enum happening_type type, unsig
 /* Send a command; its reply is told when it comes. */
 void world_command(struct world *world, unsigned node, enum face face, const struct bytes *args,
                    size_t count);
-void client_bytes(struct world *world, unsigned node, uint64_t id, struct bytes bytes);
+void world_client_bytes(struct world *world, unsigned node, uint64_t id, struct bytes bytes);
 /* The connection has ended; what was not answered never will be. */
-void client_closed(struct world *world, unsigned node, uint64_t id);
+void world_client_closed(struct world *world, unsigned node, uint64_t id);
 
 /* -- transcript_disk.c */
-void disk_write(struct world *world, struct world_node *node, const struct effect *effect);
-void disk_request(struct world *world, unsigned node, const struct effect *effect);
-void disk_read(struct world *world, const struct happening *happening);
-void disk_scan(struct world *world, struct happening *happening);
+void world_disk_write(struct world *world, struct world_node *node, const struct effect *effect);
+void world_disk_request(struct world *world, unsigned node, const struct effect *effect);
+void world_disk_read(struct world *world, const struct happening *happening);
+void world_disk_scan(struct world *world, struct happening *happening);
 /* Begin to sync what is committed, unless a sync is on. */
-void disk_sync(struct world *world, unsigned node);
-void disk_synced(struct world *world, unsigned node);
+void world_disk_sync(struct world *world, unsigned node);
+void world_disk_synced(struct world *world, unsigned node);
 
 /* -- transcript_net.c */
-void net_dial(struct world *world, unsigned from, unsigned to);
-void net_dialed(struct world *world, const struct happening *happening);
-void net_send(struct world *world, unsigned from, uint64_t end, struct bytes bytes);
-void net_close(struct world *world, unsigned from, uint64_t end);
+void world_net_dial(struct world *world, unsigned from, unsigned to);
+void world_net_dialed(struct world *world, const struct happening *happening);
+void world_net_send(struct world *world, unsigned from, uint64_t end, struct bytes bytes);
+void world_net_close(struct world *world, unsigned from, uint64_t end);
 /* All connections of a node are gone. */
-void net_node_gone(struct world *world, unsigned node);
+void world_net_node_gone(struct world *world, unsigned node);
 /* False: the other end does not exist any more. */
-bool net_arrives(struct world *world, const struct happening *happening);
+bool world_net_arrives(struct world *world, const struct happening *happening);
 /* What was held back begins its way now. */
-void net_heal(struct world *world, unsigned a, unsigned b);
-void net_release(struct world *world);
+void world_net_heal(struct world *world, unsigned a, unsigned b);
+void world_net_release(struct world *world);
 
 /* -- transcript_words.c */
 /* The messages in what one node sends to another. */
