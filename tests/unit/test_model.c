@@ -6,7 +6,7 @@
  * may have tidied them away, so they are left out. */
 #include "tests/lib/json_replay.h"
 
-enum { SCHEDULES = 400, MUTANT_SCHEDULES = 60 };
+enum { SCHEDULES = 250, MUTANT_SCHEDULES = 40 };
 
 /* -- Comparison with what the model holds. */
 
