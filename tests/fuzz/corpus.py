@@ -457,6 +457,58 @@ def seeds_session():
         seed("session", 0, *[request("RF.SET", "k", "v%d" % i) for i in range(count)], request("RF.GET", "k"), request("GET", "k"), request("RF.DEL", "k"), request("GET", "k"))
 
 
+# ---- Members ----
+
+GET, SET, DEL, SET_OTHER, RF_GET, RF_SET, RF_DEL, EXPLAIN, SCAN, DBSIZE, KEYS_, MSET, MGET = range(0x20, 0x2d)
+PASS, GONE_AND_BACK = 0x40, 0x60
+ANSWERS = 1
+
+
+def said(kind, fields, flags=0):
+    body = fields if isinstance(fields, bytes) else pack(fields)
+    return bytes([kind, flags]) + len(body).to_bytes(2, "big") + body
+
+
+def seeds_peer():
+    for kind, fields in TYPES.items():
+        right = {field: FIELDS[field][0] for field in fields}
+        for flags in [0, 1, 2]:
+            seed("peer", 1, SET, said(kind, right, flags), GET, PASS + 5)
+        seed("peer", 1, GET, said(kind, right, ANSWERS), said(kind, right, ANSWERS), PASS + 31)
+        for field in fields:
+            seed("peer", 1, RF_GET, said(kind, {f: v for f, v in right.items() if f != field}, ANSWERS), PASS)
+            for value in FIELDS[field][1:]:
+                seed("peer", 1, SET + kind % 8, said(kind, {**right, field: value}, ANSWERS), GET)
+    for operation in range(0x20, 0x36):
+        seed("peer", 1, operation, said(17, {}, ANSWERS), said(20, {6: b"\xdd" * 8}), PASS, operation, said(20, {6: b"\xdd" * 8}), said(17, {}, ANSWERS), said(28, {16: 16384 << 32}, ANSWERS), said(30, {21: b"\x00" * 256}, ANSWERS), PASS)
+        seed("peer", 1, said(18, {1: KEY, 5: [version(7, 1)]}), operation, said(17, {1: KEY, 5: [version(7, 1)]}, ANSWERS), PASS + 31, operation)
+        seed("peer", 1, operation, GONE_AND_BACK, operation, PASS + 31, operation)
+    for reason in [1, 2, 3]:
+        seed("peer", 1, SET, said(21, {7: reason}, ANSWERS), PASS, GET)
+    for operation in range(7):
+        seed("peer", 1, said(25, {1: KEY, 13: [operation] + OP[1:]}, 9), said(17, {1: KEY}, ANSWERS), PASS + 31)
+    deltas = [said(18, {1: KEY, 5: [version(7, c, b"v%d" % c, flags=c % 2)], 2: [7, c - 1] if c > 1 else []}) for c in range(1, 12)]
+    seed("peer", 1, *deltas, GET, RF_GET, said(23, {8: [3, clock({})]}), said(22, {8: [3, CLOCK]}))
+    seed("peer", 1, *reversed(deltas), RF_GET, EXPLAIN, PASS + 31, SCAN, said(28, {15: 1, 19: [b"key", 5, True]}, ANSWERS))
+    for body in BODIES[:20]:
+        seed("peer", 1, said(18, body), GET)
+    for kind in [1, 2, 3, 4, 5, 6, 7, 8, 9, 15]:
+        seed("peer", 1, said(kind, b"", 0x20), said(kind, pack({1: b"x" * 16}), 0x10), GET)
+    many = b"".join(said(18, {1: stored_key(b"key%d" % c), 5: [version(7, c, b"v" * 300)]}) for c in range(1, 12))
+    seed("peer", 1, many, PASS, GET, SCAN)
+    seed("peer", 1, GET, many, PASS, GONE_AND_BACK, many, GET)
+    seed("peer", 1, 0x80, len(HTTP).to_bytes(2, "big"), HTTP, GET)
+    seed("peer", 1, GET, 0x80, b"\x00\x04", b"\xff\xff\xff\xff", GET)
+    hello = {1: b"ringfort", 2: b"g" * 16, 4: b"n1", 5: b"i" * 16, 6: 1, 7: 7, 8: 1, 9: 0, 10: 1, 11: b"n" * 16, 12: 0, 13: b"a:1", 14: b"", 15: b"a:2", 16: 65536}
+    for field in list(hello) + [0]:
+        seed("peer", 0, frame(1, pack({f: v for f, v in hello.items() if f != field})))
+    for field, value in [(1, b"other"), (2, b"g" * 15), (3, b"c" * 16), (3, b"c"), (4, b"n2"), (4, b"n3"), (5, b""), (9, 1), (10, 2), (11, b""), (12, 3), (13, b"x" * 200), (16, 1)]:
+        seed("peer", 0, frame(1, pack({**hello, field: value})), frame(2, b"p" * 32))
+    for stream in [b"", HTTP, request("PING"), frame(2, b"p" * 32), frame(4, b""), frame(18, b""), frame(3, b"words"), frame(1, b"a" * 2000), frame(1, b"a" * 3000), b"\xff" * 3000,
+                   b"\x00" * 3000, b"\x7f\xff\xff\xff" + b"\x01\x01" * 30, frame(1, b"", wire_version=2), b"\x00\x00\x07\xf0", frame(3, b"\x1b[31m\n" * 9)]:
+        seed("peer", 0, stream)
+
+
 def main():
     for name, write in sorted(globals().items()):
         if name.startswith("seeds_"):

@@ -43,6 +43,7 @@ void pieces_init(struct pieces *pieces, struct bytes stream, uint64_t salt)
 
     pieces->left = stream;
     prng_init(&pieces->prng, hash_seeded(stream, salt));
+    pieces->head = prng_chance(&pieces->prng, 5);
     pieces->size_max = SIZES[prng_below(&pieces->prng, ARRAY_COUNT(SIZES))];
     /* Whoever parses again what is not whole yet takes quadratic time: not too many pieces. */
     pieces->size_max = MAX(pieces->size_max, (uint64_t)stream.size / PIECES_MAX);
@@ -55,12 +56,22 @@ bool pieces_next(struct pieces *pieces, struct bytes *piece)
     if (left->size == 0) {
         return false;
     }
-    size_t size = 1 + (size_t)prng_below(&pieces->prng, pieces->size_max);
-    if (prng_chance(&pieces->prng, 3)) {
+    if (pieces->head) {
+        pieces->head = false;
+        pieces->size_max = SIZE_MAX;
+        size_t head = 1 + (size_t)prng_below(&pieces->prng, 64);
+        head = MIN(head, left->size);
+        *piece = (struct bytes){left->data, head};
+        *left = (struct bytes){left->data + head, left->size - head};
+        return true;
+    }
+    bool small = left->size < 4000 && pieces->size_max < SIZE_MAX && prng_chance(&pieces->prng, 4);
+    size_t size = 1 + (size_t)prng_below(&pieces->prng, small ? 8 : pieces->size_max);
+    if (pieces->size_max < SIZE_MAX && prng_chance(&pieces->prng, 3)) {
         /* Ends of lines are where parsers err: cut before, within or behind the next one. */
         const uint8_t *end = memchr(left->data, '\r', left->size);
         size_t line = end == NULL ? size : (size_t)(end - left->data);
-        size = pieces->left.size > 4000 ? size : line + prng_below(&pieces->prng, 3);
+        size = left->size > 4000 ? size : line + prng_below(&pieces->prng, 3);
     }
     size = MIN(MAX(size, (size_t)1), left->size);
     *piece = (struct bytes){left->data, size};

@@ -34,6 +34,7 @@ struct pieces {
     struct bytes left;
     struct prng prng;
     uint64_t size_max;
+    bool head; /* A short piece, then all the rest. */
 };
 
 /* `salt` gives several cuts of one stream. */

@@ -267,3 +267,32 @@ void fuzz_client_close(struct fuzz_node *node, uint64_t id)
     buf_clear(&node->clients[id].out);
     node->clients[id].open = node->clients[id].closed = node->clients[id].paused = false;
 }
+
+void fuzz_peer_open(struct fuzz_node *node, uint64_t id)
+{
+    ASSERT(!node->peers[id].open);
+    node->peers[id].open = true;
+    fuzz_node_deliver(node, &(struct event){.type = EVENT_PEER_OPEN,
+                                            .id = id,
+                                            .member = MEMBER_NONE,
+                                            .address = "127.0.0.1:50001"});
+}
+
+void fuzz_peer_bytes(struct fuzz_node *node, uint64_t id, struct bytes bytes)
+{
+    ASSERT(node->peers[id].open);
+    if (!node->peers[id].closed) {
+        fuzz_node_deliver(node,
+                          &(struct event){.type = EVENT_PEER_BYTES, .id = id, .bytes = bytes});
+    }
+}
+
+void fuzz_peer_close(struct fuzz_node *node, uint64_t id)
+{
+    ASSERT(node->peers[id].open);
+    if (!node->peers[id].closed) {
+        fuzz_node_deliver(node, &(struct event){.type = EVENT_PEER_CLOSED, .id = id});
+    }
+    buf_clear(&node->peers[id].out);
+    node->peers[id].open = node->peers[id].closed = false;
+}

@@ -51,4 +51,8 @@ void fuzz_node_pass(struct fuzz_node *node, uint64_t ms);
 void fuzz_client_open(struct fuzz_node *node, uint64_t id, enum face face);
 /* Bytes for a client that the node has closed are dropped, as by the network. */
 void fuzz_client_bytes(struct fuzz_node *node, uint64_t id, struct bytes bytes);
+void fuzz_peer_open(struct fuzz_node *node, uint64_t id);
+/* Bytes for a connection that the node has closed are dropped. */
+void fuzz_peer_bytes(struct fuzz_node *node, uint64_t id, struct bytes bytes);
+void fuzz_peer_close(struct fuzz_node *node, uint64_t id);
 void fuzz_client_close(struct fuzz_node *node, uint64_t id);

@@ -1,6 +1,9 @@
 #include "tests/fuzz/fuzz_object.h"
 
 #include "base/hash.h"
+#include "quorum/key.h"
+
+#include <string.h>
 
 enum { CHECKSUM_AT = 1, CHECKSUM_END = 9 };
 
@@ -38,4 +41,28 @@ bool fuzz_is_ours(const struct object *object)
         }
     }
     return fuzz_is_sorted(object);
+}
+
+uint16_t fuzz_put_keys(uint8_t *data, size_t size)
+{
+    static const uint8_t MARK[KEY_PREFIX_SIZE] = {0xee, 0xee, 0, 0xee, 0xee, 0xee, 0xee};
+    uint16_t slot = 0;
+    bool found = false;
+
+    for (size_t at = 0; at + KEY_PREFIX_SIZE + 1 < size; at++) {
+        uint8_t *key = data + at;
+        size_t user = key[KEY_PREFIX_SIZE];
+        if (memcmp(key, MARK, sizeof(MARK)) == 0 && user < 128 &&
+            at + KEY_PREFIX_SIZE + 1 + user < size) {
+            struct arena arena;
+            arena_init(&arena, 256);
+            struct bytes good =
+                key_encode(&arena, 0, (struct bytes){key + KEY_PREFIX_SIZE + 1, user});
+            memcpy(key, good.data, KEY_PREFIX_SIZE);
+            slot = found ? slot : key_slot(good);
+            found = true;
+            arena_release(&arena);
+        }
+    }
+    return slot;
 }

@@ -11,6 +11,7 @@
 #include "base/pack.h"
 #include "node/wire.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_object.h"
 
 #include <string.h>
 
@@ -317,34 +318,13 @@ static void check_message(const struct frame *frame)
     arena_release(&arena);
 }
 
-/* The keys in seeds need not know their slots and hashes: a key that begins with these bytes gets
- * them put right, if it is a string's name. */
-static void put_keys(uint8_t *data, size_t size)
-{
-    static const uint8_t MARK[KEY_PREFIX_SIZE] = {0xee, 0xee, 0, 0xee, 0xee, 0xee, 0xee};
-
-    for (size_t at = 0; at + KEY_PREFIX_SIZE + 1 < size; at++) {
-        uint8_t *key = data + at;
-        size_t user = key[KEY_PREFIX_SIZE];
-        if (memcmp(key, MARK, sizeof(MARK)) == 0 && user < 128 &&
-            at + KEY_PREFIX_SIZE + 1 + user < size) {
-            struct arena arena;
-            arena_init(&arena, 256);
-            struct bytes good =
-                key_encode(&arena, 0, (struct bytes){key + KEY_PREFIX_SIZE + 1, user});
-            memcpy(key, good.data, KEY_PREFIX_SIZE);
-            arena_release(&arena);
-        }
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes input = {data, size};
     unsigned mode = fuzz_mode(&input, MODES_COUNT);
     uint8_t *bytes = fuzz_exact(input);
 
-    put_keys(bytes, input.size);
+    (void)fuzz_put_keys(bytes, input.size);
     if (mode == MODE_CHECKED_STREAM) {
         put_checksums(bytes, input.size);
     }
