@@ -8,7 +8,7 @@ static uint64_t put_timestamp(struct quorum *quorum, uint64_t seen)
     uint64_t wall = quorum->now.wall_ms > 0 ? (uint64_t)quorum->now.wall_ms << 16 : 0;
 
     if (MUTANT(low_tag)) {
-        seen = 0;
+        return MAX(wall, 1U);
     }
     quorum->hlc = MAX(MAX(quorum->hlc + 1, wall), seen + 1);
     return quorum->hlc;
