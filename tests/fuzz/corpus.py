@@ -483,6 +483,9 @@ def seeds_peer():
         seed("peer", 1, operation, said(17, {}, ANSWERS), said(20, {6: b"\xdd" * 8}), PASS, operation, said(20, {6: b"\xdd" * 8}), said(17, {}, ANSWERS), said(28, {16: 16384 << 32}, ANSWERS), said(30, {21: b"\x00" * 256}, ANSWERS), PASS)
         seed("peer", 1, said(18, {1: KEY, 5: [version(7, 1)]}), operation, said(17, {1: KEY, 5: [version(7, 1)]}, ANSWERS), PASS + 31, operation)
         seed("peer", 1, operation, GONE_AND_BACK, operation, PASS + 31, operation)
+        agreed = said(17, {}, ANSWERS), PASS, said(20, {6: b"\xdd" * 8}), PASS
+        seed("peer", 1, operation, *agreed, operation, *agreed)
+        seed("peer", 1, RF_SET, *agreed, operation, *agreed, GET, *agreed)
     for reason in [1, 2, 3]:
         seed("peer", 1, SET, said(21, {7: reason}, ANSWERS), PASS, GET)
     for operation in range(7):

@@ -59,7 +59,8 @@ struct scene {
     struct buf pending; /* What n1 says in its next breath. */
     uint8_t genesis[ID_SIZE], their_id[ID_SIZE], their_nonce[ID_SIZE];
     struct buf their_hello;
-    uint64_t asked; /* Id of its last request. */
+    uint64_t asked;           /* Id of its last request, */
+    uint16_t asked_partition; /* and where its key lies. */
     uint32_t commands;
     bool hello_heard;
 };
@@ -131,7 +132,10 @@ static void hear(struct scene *scene)
         } else if (frame.type >= MESSAGE_ASK) {
             struct message message;
             ASSERT(wire_get_message(&frame, &arena, &message) == OK);
-            scene->asked = frame.request != 0 ? frame.request : scene->asked;
+            if (frame.request != 0) {
+                scene->asked = frame.request;
+                scene->asked_partition = frame.partition;
+            }
             fuzz_mark(MARK_ANSWER);
         }
         buf_put(&scene->heard, out->data, used);
@@ -299,7 +303,8 @@ static void say_frame(struct scene *scene, uint8_t type, struct reader *in)
         .type = type,
         .flags = flags >> 4,
         .request = (flags & FLAG_ANSWERS) != 0 ? scene->asked : flags,
-        .partition = slot_partition(slot, PARTITIONS),
+        .partition =
+            (flags & FLAG_ANSWERS) != 0 ? scene->asked_partition : slot_partition(slot, PARTITIONS),
         .hlc = (flags & FLAG_FUTURE) != 0 ? now + (3600000ULL << 16) : now,
         .body = {exact, body.size},
     };
@@ -358,7 +363,11 @@ static void play(struct scene *scene, struct bytes script)
         if (scene->node.peers[PEER].closed || (what >= 0x60 && what < 0x80)) {
             fuzz_peer_close(&scene->node, PEER);
             fuzz_node_settle(&scene->node);
+            buf_clear(&scene->pending);
             join(scene);
+        }
+        if (what >= 0x20) {
+            say_pending(scene);
         }
         if (what < 0x20) {
             say_frame(scene, what, &in);
