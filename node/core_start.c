@@ -73,7 +73,13 @@ static void load_meta(struct node *node, struct bytes name, struct bytes value)
 {
     struct reader in = reader_of(value);
 
-    if (name.size == 3 && name.data[0] == 'c') {
+    if (name.size == 3 && name.data[0] == 'c' &&
+        be16_at(name.data + 1) >= node->options.partitions) {
+        node_fatal(node,
+                   "the data directory %s was formed with more than %u partitions: start "
+                   "with what it was formed with, or give a new data-dir",
+                   node->options.data_dir, node->options.partitions);
+    } else if (name.size == 3 && name.data[0] == 'c') {
         if (quorum_recover_clock(node->quorum, be16_at(name.data + 1), value) != OK) {
             node_fatal(node,
                        "the clock of partition %u in %s is damaged: restore this node from "

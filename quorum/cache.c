@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-enum { CACHE_SLOTS_MIN = 1024, CACHE_EVICT_STEPS = 64, CACHE_ROUND = 32 };
+/* The hand jumps: going slot by slot it would empty the table behind it and leave it overfull
+ * ahead, where linear probing degrades. Odd, so that it comes to every slot of a power of two. */
+enum { CACHE_SLOTS_MIN = 1024, CACHE_EVICT_STEPS = 64, CACHE_ROUND = 32, CACHE_STRIDE = 0x9e3779b };
 
 void cache_init(struct cache *cache, uint64_t bytes_max, uint64_t seed)
 {
@@ -112,12 +114,13 @@ static void cache_evict(struct cache *cache, const struct cache_entry *keep, uin
         cache->hand &= cache->capacity - 1;
         struct cache_entry *entry = cache->slots[cache->hand].entry;
         if (entry == NULL || entry == keep || entry->sequence > durable) {
-            cache->hand++;
+            cache->hand += CACHE_STRIDE;
         } else if (entry->referenced) {
             entry->referenced = false;
-            cache->hand++;
+            cache->hand += CACHE_STRIDE;
         } else {
             cache_remove_at(cache, cache->hand);
+            cache->hand += CACHE_STRIDE;
         }
     }
 }
